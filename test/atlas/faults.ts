@@ -1,0 +1,115 @@
+import type { Answer } from "./answer.ts";
+import type { LoggedRequest } from "./request-log.ts";
+
+/** Whether a fault strikes before Atlas has done the work, or after it. */
+export type When = "before" | "after";
+
+/** What goes wrong. */
+export type Fault =
+  /** This answer in place of Atlas's own; a body that is no string is sent as JSON. */
+  | { status: number; body?: unknown; headers?: Record<string, string>; when?: When }
+  /** The connection is destroyed without an answer. */
+  | { cut: When }
+  /** No answer ever comes; the connection stays open until the client or the simulator closes it. */
+  | { hang: When }
+  /** The right answer, but only once the promise is resolved. */
+  | { until: Promise<unknown>; when?: When }
+  /** The right answer, damaged on its way, always after the work was done. */
+  | { damage: Damage };
+
+/**
+ * "half body": half of the announced body, then the connection is destroyed. "short length": a Content-Length
+ * that ends the body too early. "long length": a Content-Length that waits for more than there is.
+ */
+export type Damage = "half body" | "short length" | "long length";
+
+/** Which requests a fault strikes. */
+export interface FaultMatch {
+  method?: string;
+  /** Tested against the request target, with its query. */
+  path?: RegExp;
+  /**
+   * Strike requests whose credentials were verified (true), the others (false), or all of them.
+   * @default true
+   */
+  authenticated?: boolean | "either";
+  /**
+   * How many requests are struck.
+   * @default 1
+   */
+  times?: number;
+}
+
+/** A fault that was ordered. */
+export interface OrderedFault {
+  /** Resolves when the fault has struck its first request, before the request is handled. */
+  struck: Promise<void>;
+  /** Strikes nothing more. */
+  lift(): void;
+}
+
+/** What is left to send after a fault: an answer, whole or damaged, or nothing. */
+export type Delivery = { answer: Answer; damage?: Damage } | { nothing: "cut" | "hang" };
+
+interface Pending {
+  match: FaultMatch;
+  fault: Fault;
+  left: number;
+  strike: () => void;
+}
+
+/** The faults ordered by a test, oldest first. */
+export class Faults {
+  readonly #pending: Pending[] = [];
+
+  order({ method, path, authenticated, times = 1, ...fault }: FaultMatch & Fault): OrderedFault {
+    let strike = () => {};
+    const struck = new Promise<void>((resolve) => {
+      strike = resolve;
+    });
+    const match = { ...(method && { method }), ...(path && { path }), authenticated: authenticated ?? true };
+    const pending: Pending = { match, fault, left: times, strike };
+    this.#pending.push(pending);
+    return {
+      struck,
+      lift: () => {
+        pending.left = 0;
+      },
+    };
+  }
+
+  /** Handles a request, with the oldest fault that matches it. */
+  async deliver(request: LoggedRequest, handle: () => Answer): Promise<Delivery> {
+    const pending = this.#pending.find(({ match, left }) => left > 0 && matches(match, request));
+    if (!pending) return { answer: handle() };
+    pending.left -= 1;
+    pending.strike();
+    return strike(pending.fault, handle);
+  }
+}
+
+function matches({ method, path, authenticated }: FaultMatch, request: LoggedRequest): boolean {
+  return (
+    (method === undefined || method === request.method) &&
+    (path === undefined || path.test(request.path)) &&
+    (authenticated === "either" || authenticated === request.authenticated)
+  );
+}
+
+async function strike(fault: Fault, handle: () => Answer): Promise<Delivery> {
+  if ("status" in fault) {
+    if (fault.when === "after") handle();
+    const { status, body = "", headers } = fault;
+    return { answer: { status, body, ...(headers && { headers }) } };
+  }
+  if ("until" in fault) {
+    if (fault.when !== "after") await fault.until;
+    const answer = handle();
+    await fault.until;
+    return { answer };
+  }
+  if ("damage" in fault) return { answer: handle(), damage: fault.damage };
+  const [nothing, when] = "cut" in fault ? (["cut", fault.cut] as const) : (["hang", fault.hang] as const);
+  if (when === "after") handle();
+  return { nothing };
+}

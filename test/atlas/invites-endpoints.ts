@@ -1,0 +1,134 @@
+import { type Answer, Refusal, refusal } from "./answer.ts";
+import {
+  type Call,
+  parseAssignments,
+  parseFields,
+  parseRoles,
+  parseTeamIds,
+  parseUsername,
+  presentAccess,
+} from "./call.ts";
+import type { Access, Organization, Person } from "./organization.ts";
+
+const accessFields = ["roles", "teamIds", "groupRoleAssignments"];
+
+/** `/orgs/{orgId}/invites[/{invitationId}]`, the same in v1.0 and in v2 (documented). */
+export function serveInvites(call: Call): Answer {
+  const { method, organization, id } = call;
+  if (id === undefined) {
+    if (method === "GET") return listInvites(call);
+    if (method === "POST") return createInvite(call);
+    if (method === "PATCH") return updateInviteByUsername(call);
+  } else {
+    if (method === "GET") return { status: 200, body: invitationView(organization, pendingInvitation(call)) };
+    if (method === "PATCH") return updateInvite(call);
+    if (method === "DELETE") return deleteInvite(call);
+  }
+  // Recorded: a 405 has no body.
+  return { status: 405 };
+}
+
+function listInvites({ organization, url }: Call): Answer {
+  const username = url.searchParams.get("username");
+  // Recorded: a bare array that is never paged.
+  const body = organization
+    .stored()
+    .filter((person) => person.status === "PENDING")
+    .filter((person) => username === null || organization.sameUsername(person.username, username))
+    .map((person) => invitationView(organization, person));
+  return { status: 200, body };
+}
+
+function createInvite({ organization, body, caller, settings }: Call): Answer {
+  const fields = parseFields(body, ["username", ...accessFields], ["username", "roles"]);
+  const username = parseUsername(fields.username);
+  const access = parseAccess(fields, organization);
+  for (const field of settings.ignoresOnCreate) delete access[field];
+
+  const known = organization.storedPerson(username);
+  if (known?.status === "ACTIVE") {
+    // Unknown: the answer for a member. The code is the organization's form of one recorded with 400 on projects.
+    throw refusal(400, "USER_ALREADY_IN_ORG", `${username} is already in the organization.`, [username]);
+  }
+  if (known?.status === "PENDING" && settings.secondInvite === "refuse") {
+    throw refusal(400, "DEFAULT_INVITATION_EXCEPTION", `${username} was not invited.`, [
+      username,
+      organization.name,
+    ]);
+  }
+  if (known?.status === "PENDING" && settings.secondInvite === "keep") {
+    return { status: 200, body: invitationView(organization, known) };
+  }
+  const invitation = organization.storeInvitation(username, access, caller);
+  // Recorded: 200, not 201.
+  return { status: 200, body: invitationView(organization, invitation) };
+}
+
+function updateInvite(call: Call): Answer {
+  const person = pendingInvitation(call);
+  // Documented: roles are required and replace all previous ones.
+  const fields = parseFields(call.body, accessFields, ["roles"]);
+  return update(call.organization, person, fields);
+}
+
+function updateInviteByUsername({ organization, body }: Call): Answer {
+  const fields = parseFields(body, ["username", ...accessFields], ["username", "roles"]);
+  const username = parseUsername(fields.username);
+  const person = organization.storedPerson(username);
+  if (person?.status !== "PENDING") {
+    // Unknown: the answer for a username that is not pending.
+    throw refusal(404, "USERNAME_NOT_FOUND", `No invitation for ${username} exists.`, [username]);
+  }
+  return update(organization, person, fields);
+}
+
+function update(organization: Organization, person: Person, fields: Record<string, unknown>): Answer {
+  // Recorded: createdAt and expiresAt stay. Inferred: what is not given stays.
+  Object.assign(person, parseAccess(fields, organization));
+  return { status: 200, body: invitationView(organization, person) };
+}
+
+function deleteInvite(call: Call): Answer {
+  call.organization.remove(pendingInvitation(call));
+  return { status: 204 };
+}
+
+function pendingInvitation({ method, organization, id = "", settings }: Call): Person {
+  const person = organization.stored().find(({ invitationId }) => invitationId === id);
+  if (person) return person;
+  const { goneAnswer } = settings;
+  if (goneAnswer === "bare") throw new Refusal({ status: 404 });
+  const status = goneAnswer === "documented" ? (method === "DELETE" ? 400 : 404) : goneAnswer;
+  throw refusal(status, "INVALID_INVITATION_ID", `An invalid invitation ID ${id} was specified.`, [id]);
+}
+
+function parseAccess(fields: Record<string, unknown>, organization: Organization): Partial<Access> {
+  const { roles, teamIds, groupRoleAssignments } = fields;
+  return presentAccess({
+    roles: roles === undefined ? undefined : parseRoles(roles, "roles", "ORG"),
+    teamIds: teamIds === undefined ? undefined : parseTeamIds(teamIds, organization),
+    groupRoleAssignments:
+      groupRoleAssignments === undefined
+        ? undefined
+        : parseAssignments(groupRoleAssignments, "roles", organization),
+  });
+}
+
+/** Recorded: always these ten keys. */
+function invitationView(organization: Organization, person: Person) {
+  return {
+    createdAt: person.createdAt,
+    expiresAt: person.expiresAt,
+    // Recorded: one item a role, where a request has one a project.
+    groupRoleAssignments: person.groupRoleAssignments.flatMap(({ groupId, roles }) =>
+      roles.map((groupRole) => ({ groupId, groupRole })),
+    ),
+    id: person.invitationId,
+    inviterUsername: person.inviterUsername,
+    orgId: organization.id,
+    orgName: organization.name,
+    roles: person.roles,
+    teamIds: person.teamIds,
+    username: person.username,
+  };
+}

@@ -1,0 +1,57 @@
+/** What nobody outside Atlas knows for certain, or what differs between organizations: tests try each. */
+export interface Settings {
+  /**
+   * Whether a nonce may be used again with the next nc, for 60 s, or is refused at its second use.
+   * @default "reusable"
+   */
+  nonces: "reusable" | "once";
+  /**
+   * The answer for an invitation id that is not pending. "documented": 400 to DELETE (documented) and 404 to
+   * GET and PATCH (recorded for GET); "bare": a 404 without a body.
+   * @default "documented"
+   */
+  goneAnswer: "documented" | 400 | 404 | "bare";
+  /**
+   * Whether accepting gives the person another user id.
+   * @default false
+   */
+  newIdOnAcceptance: boolean;
+  /**
+   * POST /invites for somebody already pending. "replace": 200, a new id and a second mail; "keep": 200, the
+   * old invitation unchanged and no mail; "refuse": 400.
+   * @default "replace", the cruellest
+   */
+  secondInvite: "replace" | "keep" | "refuse";
+  /**
+   * POST /users for somebody pending or active: 409 is documented; the same request on a project was recorded
+   * with 400.
+   * @default 409
+   */
+  usersConflict: 409 | 400;
+  /**
+   * The status for a key that is not Organization Owner.
+   * @default 401
+   */
+  notOwnerAnswer: 401 | 403;
+  /**
+   * Fields that POST /invites drops without a word.
+   * @default []
+   */
+  ignoresOnCreate: readonly ("teamIds" | "groupRoleAssignments")[];
+  /**
+   * Whether usernames that differ in letter case are one person. They are echoed as given either way.
+   * @default "ignored"
+   */
+  usernameCase: "ignored" | "significant";
+}
+
+export const defaultSettings: Settings = {
+  nonces: "reusable",
+  goneAnswer: "documented",
+  newIdOnAcceptance: false,
+  secondInvite: "replace",
+  usersConflict: 409,
+  notOwnerAnswer: 401,
+  ignoresOnCreate: [],
+  usernameCase: "ignored",
+};

@@ -1,0 +1,181 @@
+import { randomBytes, randomInt, randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Answer } from "./answer.ts";
+import { Api, type ApiKey } from "./api.ts";
+import { Digest } from "./digest.ts";
+import { type Fault, type FaultMatch, Faults, type OrderedFault } from "./faults.ts";
+import { type Mail, Organization, type World } from "./organization.ts";
+import { type LoggedRequest, logLine, outcomeOf } from "./request-log.ts";
+import { send } from "./send.ts";
+import { defaultSettings, type Settings } from "./settings.ts";
+
+/** How a simulated Atlas starts: its clock, and any setting that differs from its default. */
+export interface SimulatedAtlasOptions extends Partial<Settings> {
+  /**
+   * The clock of expiry and nonces, in ms.
+   * @default Date.now
+   */
+  now?: () => number;
+}
+
+/** A stateful HTTP server on a free loopback port that speaks the parts of the Atlas API around invitations. */
+export class SimulatedAtlas implements AsyncDisposable {
+  /** Every request since the start or since forget(), in the order of arrival. */
+  readonly requests: LoggedRequest[] = [];
+  /** Every invitation e-mail that was sent. */
+  readonly mails: Mail[] = [];
+  /** May be changed at any time; the next request sees it. */
+  readonly settings: Settings;
+  readonly #world: World;
+  readonly #organizations = new Map<string, Organization>();
+  readonly #keys: ApiKey[] = [];
+  readonly #api: Api;
+  readonly #digest: Digest<ApiKey>;
+  readonly #faults = new Faults();
+  readonly #server: Server;
+
+  private constructor({ now = Date.now, ...settings }: SimulatedAtlasOptions) {
+    this.settings = { ...defaultSettings, ...settings };
+    this.#world = { now, newId: idSource(now), settings: this.settings, mails: this.mails };
+    this.#api = new Api(this.#organizations, this.settings);
+    this.#digest = new Digest(() => this.#keys, now, this.settings);
+    this.#server = createServer((request, response) => this.#serve(request, response));
+    // A kept connection never closes under a client that is about to use it again.
+    this.#server.keepAliveTimeout = 0;
+  }
+
+  /** Starts a server with nothing in it. */
+  static async start(options: SimulatedAtlasOptions = {}): Promise<SimulatedAtlas> {
+    const atlas = new SimulatedAtlas(options);
+    await new Promise<void>((resolve) => atlas.#server.listen(0, "127.0.0.1", resolve));
+    return atlas;
+  }
+
+  /** The origin, such as "http://127.0.0.1:1234". */
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Adds an organization without members. */
+  addOrganization({ id = this.#world.newId(), name = "Example" } = {}): Organization {
+    const organization = new Organization(this.#world, id, name);
+    this.#organizations.set(id, organization);
+    return organization;
+  }
+
+  /** Adds an API key to an organization, an owner's unless told otherwise. */
+  addApiKey({
+    organization,
+    roles = ["ORG_OWNER"],
+    publicKey = randomLetters(8),
+    privateKey = randomUUID(),
+  }: Pick<ApiKey, "organization"> & Partial<ApiKey>): ApiKey {
+    const key = { organization, roles, publicKey, privateKey };
+    this.#keys.push(key);
+    return key;
+  }
+
+  /** Retires the invitations APIs: both generations answer 410 from now on. */
+  sunset(): void {
+    this.#api.invitesAreGone = true;
+  }
+
+  /** Orders a fault for requests to come. Of several that match, the oldest strikes. */
+  fail(fault: FaultMatch & Fault): OrderedFault {
+    return this.#faults.order(fault);
+  }
+
+  /** The requests as one line each, for comparison as a whole. */
+  log(): string[] {
+    return this.requests.map(logLine);
+  }
+
+  /** Clears the log of requests. */
+  forget(): void {
+    this.requests.length = 0;
+  }
+
+  /** Stops the server and closes every connection. */
+  async stop(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = "", url: target = "", headers } = request;
+    const logged: LoggedRequest = {
+      method,
+      path: target,
+      authenticated: false,
+      challenge: false,
+      ...(headers.accept !== undefined && { accept: headers.accept }),
+      ...(headers["content-type"] !== undefined && { contentType: headers["content-type"] }),
+    };
+    this.requests.push(logged);
+    const text = await readText(request);
+    if (text === undefined) return;
+    if (text !== "") logged.body = parsedOrText(text);
+
+    // A second kind of credentials would be looked at here, by the scheme of the header.
+    const outcome = this.#digest.verify(method, target, headers.authorization);
+    if ("key" in outcome) {
+      logged.authenticated = true;
+      logged.username = outcome.key.publicKey;
+    }
+    const handle = (): Answer =>
+      "key" in outcome
+        ? this.#api.answer({ method, url: new URL(target, this.url), headers, text, key: outcome.key })
+        : challengeAnswer(outcome.challenge);
+    const delivery = await this.#faults.deliver(logged, handle);
+    Object.assign(logged, outcomeOf(delivery));
+    send(response, delivery);
+  }
+}
+
+/** Recorded: one body, without parameters, for a wrong public key, a wrong private key and no key at all. */
+const challengeAnswer = (challenge: string): Answer => ({
+  status: 401,
+  headers: { "Content-Type": "application/json", "WWW-Authenticate": challenge },
+  body: {
+    error: 401,
+    reason: "Unauthorized",
+    detail: "You are not authorized for this resource.",
+    errorCode: "UNEXPECTED_ERROR",
+  },
+});
+
+/** Ids of 24 hexadecimal digits, each greater than the one before as long as the clock does not run back. */
+function idSource(now: () => number): () => string {
+  const machine = randomBytes(5).toString("hex");
+  let count = randomInt(0xf00000);
+  const hex = (number: number, digits: number) => number.toString(16).padStart(digits, "0");
+  return () => hex(Math.floor(now() / 1000), 8) + machine + hex(count++, 6);
+}
+
+const randomLetters = (length: number) =>
+  Array.from({ length }, () => String.fromCharCode(randomInt(97, 123))).join("");
+
+/** The whole body, or undefined if the client went away while sending it. */
+async function readText(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of request) chunks.push(chunk);
+  } catch {
+    return undefined;
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function parsedOrText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,31 @@
+import { refusal } from "./answer.ts";
+
+/** An endpoint family of the versioned API: the date of its only version, `YYYY-MM-DD`. */
+export type VersionDate = `${number}-${number}-${number}`;
+
+/** Refuses an Accept header of the unversioned API that has no room for JSON. */
+export function negotiateJson(accept: string | undefined): string {
+  if (accept === undefined || /application\/json|application\/\*|\*\/\*/.test(accept))
+    return "application/json";
+  throw notAcceptable(accept);
+}
+
+/** Resolves the date asked for down to the version there is, and returns the content type of the answer. */
+export function negotiateVersion(accept: string | undefined, version: VersionDate): string {
+  const asked = accept?.match(/application\/vnd\.atlas\.([^+;,\s]*)\+json/)?.[1];
+  // Documented: no version, or one that is not there, is 406. A name such as "preview" is not there.
+  if (asked === undefined || !/^\d/.test(asked)) throw notAcceptable(accept);
+  if (!isDate(asked)) {
+    throw refusal(400, "INVALID_VERSION_DATE", `${asked} is not a version date.`, [asked]);
+  }
+  if (asked < version) throw notAcceptable(accept);
+  return `application/vnd.atlas.${version}+json;charset=utf-8`;
+}
+
+const isDate = (text: string) =>
+  /^\d{4}-\d{2}-\d{2}$/.test(text) &&
+  !Number.isNaN(Date.parse(text)) &&
+  new Date(text).toISOString().startsWith(text);
+
+// Unknown: the error code of a 406. Null stands for it, as recorded on other errors.
+const notAcceptable = (accept = "") => refusal(406, null, `No version for Accept "${accept}".`);
