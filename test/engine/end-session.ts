@@ -3,11 +3,11 @@ import { promisify } from "node:util";
 
 /**
  * Kills the process and everything that it started and that still runs. The engine gives each plugin a
- * process group of its own, so that the session is what they have in common.
+ * process group of its own and leaves them behind when it is killed; the session is what they have in common.
  * @param leader a process spawned as `detached`
  */
 export async function endSession(leader: number): Promise<void> {
-  for (const pid of await processesOf(leader)) {
+  for (const pid of [-leader, ...(await processesOf(leader))]) {
     try {
       process.kill(pid, "SIGKILL");
     } catch {
@@ -16,11 +16,12 @@ export async function endSession(leader: number): Promise<void> {
   }
 }
 
-/** The processes of the session, by id. */
+/** The processes of the session that still run, by id. */
 export async function processesOf(leader: number): Promise<number[]> {
-  const { stdout } = await promisify(execFile)("ps", ["-A", "-o", "pid=,sess="]);
+  const { stdout } = await promisify(execFile)("ps", ["-A", "-o", "pid=,sess=,state="]);
   return stdout
     .split("\n")
-    .map((line) => line.trim().split(/\s+/).map(Number))
-    .flatMap(([pid, session]) => (pid !== undefined && session === leader ? [pid] : []));
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, session, state]) => session === String(leader) && state !== "Z")
+    .map(([pid]) => Number(pid));
 }

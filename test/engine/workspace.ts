@@ -83,7 +83,7 @@ export class Workspace {
   readonly env: NodeJS.ProcessEnv;
   readonly #engine: Engine;
   readonly #temporary: boolean;
-  readonly #running = new Set<ChildProcess>();
+  readonly #sessions = new Set<number>();
 
   private constructor(engine: Engine, home: string, options: WorkspaceOptions) {
     this.#engine = engine;
@@ -147,9 +147,9 @@ export class Workspace {
     );
   }
 
-  /** Ends what still runs and removes the temporary home. Stacks are not destroyed. */
+  /** Ends what still runs, and removes the home if it is temporary. Stacks are not destroyed. */
   async dispose(): Promise<void> {
-    for (const child of this.#running) if (child.pid !== undefined) await endSession(child.pid);
+    for (const session of this.#sessions) await endSession(session);
     if (this.#temporary) await rm(this.home, { recursive: true, force: true });
   }
 
@@ -178,7 +178,6 @@ export class Workspace {
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     });
-    this.#running.add(child);
     const result: CommandResult = { exitCode: null, stdout: "", stderr: "", output: "" };
     for (const stream of ["stdout", "stderr"] as const) {
       child[stream].setEncoding("utf8").on("data", (text: string) => {
@@ -188,23 +187,23 @@ export class Workspace {
       });
     }
 
-    let timer: NodeJS.Timeout | undefined;
+    const { pid } = child;
+    if (pid !== undefined) this.#sessions.add(pid);
     let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      if (pid !== undefined) void endSession(pid);
+    }, timeoutMs);
     try {
-      await new Promise<void>((done, fail) => {
-        child.on("error", fail).on("close", () => done());
-        if (child.pid === undefined) return;
-        const { pid } = child;
-        timer = setTimeout(() => {
-          timedOut = true;
-          void endSession(pid);
-        }, timeoutMs);
-        onStart?.(Object.assign(child, { pid }));
+      await new Promise<void>((resolve, reject) => {
+        child.on("error", reject).on("close", () => resolve());
+        if (pid !== undefined) onStart?.(Object.assign(child, { pid }));
       });
     } finally {
       clearTimeout(timer);
-      this.#running.delete(child);
     }
+    // A killed engine leaves its plugins running; `dispose` ends those.
+    if (pid !== undefined && child.exitCode !== null) this.#sessions.delete(pid);
     result.exitCode = child.exitCode;
     if (timedOut) throw new Error(`pulumi ${args.join(" ")} took over ${timeoutMs} ms:\n${result.output}`);
     if (result.exitCode !== 0 && !allowFailure) throw new PulumiCommandError(args, result);
