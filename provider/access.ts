@@ -1,0 +1,42 @@
+/** The roles a person has, or is to have, in one project of the organization. */
+export interface GroupRoleAssignment {
+  groupId: string;
+  roles: string[];
+}
+
+/** What an invitation grants, or a member has: the part of a person that Atlas lets us change. */
+export interface Access {
+  roles: string[];
+  teamIds: string[];
+  groupRoleAssignments: GroupRoleAssignment[];
+}
+
+/** The set in its one spelling: sorted, nothing twice. */
+export function sortedSet(values: readonly string[]): string[] {
+  return [...new Set(values)].sort();
+}
+
+/** Project roles in their one spelling: one entry a project, projects and roles sorted. */
+export function mergedAssignments(assignments: readonly GroupRoleAssignment[]): GroupRoleAssignment[] {
+  const byGroup = new Map<string, string[]>();
+  for (const { groupId, roles } of assignments) {
+    byGroup.set(groupId, [...(byGroup.get(groupId) ?? []), ...roles]);
+  }
+  return [...byGroup.keys()]
+    .sort()
+    .map((groupId) => ({ groupId, roles: sortedSet(byGroup.get(groupId) ?? []) }));
+}
+
+/** The access in its one spelling, so that two that mean the same are equal. */
+export function canonicalAccess({ roles, teamIds, groupRoleAssignments }: Access): Access {
+  return {
+    roles: sortedSet(roles),
+    teamIds: sortedSet(teamIds),
+    groupRoleAssignments: mergedAssignments(groupRoleAssignments),
+  };
+}
+
+/** Whether both grant the same; order and duplicates mean nothing. */
+export function sameAccess(one: Access, other: Access): boolean {
+  return JSON.stringify(canonicalAccess(one)) === JSON.stringify(canonicalAccess(other));
+}

@@ -1,0 +1,51 @@
+/** What to do about an error of Atlas that is not about the person: `errorCode` first, then the status. */
+export function adviceFor(
+  status: number,
+  errorCode: string | undefined,
+  credentials: string,
+): string | undefined {
+  const byCode = ADVICE.find(([codes]) => errorCode !== undefined && codes.includes(errorCode));
+  if (byCode) return byCode[1];
+  // A digest 401 says the same of a wrong public key, a wrong private key and no key at all (recorded).
+  if (status === 401) {
+    return `Atlas does not accept the API key read from ${credentials}: check both halves, and that the key still exists.`;
+  }
+  if (status === 403) {
+    return `The API key read from ${credentials} may not do this: check that it has the role Organization Owner, and its access list.`;
+  }
+  return undefined;
+}
+
+const ADVICE: [codes: string[], advice: string][] = [
+  [
+    // The last three are the names that Atlas's error page still prints.
+    [
+      "ORG_REQUIRES_ACCESS_LIST",
+      "IP_ADDRESS_NOT_ON_ACCESS_LIST",
+      "ORG_REQUIRES_WHITELIST",
+      "RESOURCE_REQUIRES_WHITELIST",
+      "IP_ADDRESS_NOT_ON_WHITELIST",
+    ],
+    "Add the address of this machine to the access list of the API key, in the organization's Access Manager.",
+  ],
+  [
+    ["NOT_ORG_OWNER", "NOT_USER_ADMIN", "NOT_ORG_USER_ADMIN"],
+    "The API key needs the role Organization Owner in this organization.",
+  ],
+  [
+    ["USER_CANNOT_ACCESS_ORG"],
+    "The API key belongs to another organization: check orgId, or use a key of this organization.",
+  ],
+  [
+    ["ORG_NOT_FOUND", "INVALID_ORG_ID", "NOT_ATLAS_ORG"],
+    "Check orgId: there is no such organization for this API key.",
+  ],
+  [
+    ["DOMAIN_NOT_IN_ALLOW_LIST", "USER_ORGS_RESTRICTED"],
+    "The organization's federation settings do not allow this address: invite another one, or change the settings.",
+  ],
+  [
+    ["MAX_USERS_PER_ORG_EXCEEDED"],
+    "The organization is full: remove members or cancel invitations, which count too, or ask the vendor for a higher limit.",
+  ],
+];

@@ -1,0 +1,81 @@
+import type { Access } from "./access.ts";
+import { isAtlasApiError } from "./errors.ts";
+
+/** What Atlas says about one address in one organization. */
+export interface Person {
+  /** Lower case. */
+  username: string;
+  /** `PENDING`, `ACTIVE`, `INVITATION_EXPIRED` or `INVITATION_REJECTED`; Atlas may add others. */
+  orgMembershipStatus: string;
+  access: Access;
+  /** Known where the invitations API told of the person. It is never the `userId`, not even while pending. */
+  invitationId?: string | undefined;
+  /** Known where the users API told of the person. */
+  userId?: string | undefined;
+  /** When they were invited, ISO 8601 in UTC. */
+  createdAt?: string | undefined;
+  /** 30 days later; a change of the invitation does not move it (recorded). */
+  expiresAt?: string | undefined;
+  /** An address, or the public key where an API key invited (recorded). */
+  inviterUsername?: string | undefined;
+  orgName?: string | undefined;
+}
+
+/** Everyone whom one endpoint shows. */
+export type PeopleList = (orgId: string) => Promise<Person[]>;
+
+/** The ids by which an invitation is addressed; each generation has its own. */
+export type InvitationIds = Pick<Person, "invitationId" | "userId">;
+
+/** One generation of the API that carries invitations. All of them are sent at most once. */
+export interface InvitationsApi {
+  /** Where to look a person up, in order: whom the first does not show, the next may. */
+  readonly lists: readonly PeopleList[];
+
+  /** Invites; Atlas sends the e-mail. */
+  createOrgInvite(orgId: string, username: string, access: Access): Promise<Person>;
+
+  /** Grants another access. `undefined` where Atlas has no such pending invitation: gone, or accepted. */
+  updateOrgInvite(orgId: string, ids: InvitationIds, access: Access): Promise<Person | undefined>;
+
+  /** Cancels. `undefined` where Atlas has no such pending invitation: gone, or accepted. */
+  deleteOrgInvite(orgId: string, ids: InvitationIds): Promise<true | undefined>;
+
+  /** Grants a member another access. `undefined` where there is no such member. */
+  updateOrgUser(orgId: string, userId: string, access: Access): Promise<Person | undefined>;
+
+  /** Removes a member from the organization. `undefined` where there is no such member. */
+  removeOrgUser(orgId: string, userId: string): Promise<true | undefined>;
+}
+
+/**
+ * The result, or `undefined` where Atlas says only that it does not know the person under this id. Whether
+ * they are gone or have accepted is then for a look-up to say. A wrong organization, project or team, and
+ * a refused key, are errors like any other.
+ */
+export async function unlessUnknown<Result>(request: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await request;
+  } catch (error) {
+    if (isAtlasApiError(error) && isUnknownPerson(error.status, error.errorCode)) return undefined;
+    throw error;
+  }
+}
+
+function isUnknownPerson(status: number, errorCode = "UNEXPECTED_ERROR"): boolean {
+  // The error page lists INVALID_INVITATION_ID as a 400, an accepted invitation was seen to give a 404.
+  if (errorCode === "INVALID_INVITATION_ID") return status === 400 || status === 404;
+  // Documented for changing what has expired.
+  if (errorCode === "ALREADY_EXPIRED") return status === 400;
+  // Recorded 404s lack the code, or carry null or UNEXPECTED_ERROR.
+  return status === 404 && UNKNOWN_PERSON.includes(errorCode);
+}
+
+const UNKNOWN_PERSON = [
+  "UNEXPECTED_ERROR",
+  "RESOURCE_NOT_FOUND",
+  "USER_NOT_FOUND",
+  "USERNAME_NOT_FOUND",
+  "INVALID_USER_ID",
+  "USER_NOT_IN_ORG",
+];

@@ -1,0 +1,234 @@
+import * as v from "valibot";
+import { mergedAssignments, sortedSet } from "./access.ts";
+import { AtlasError } from "./errors.ts";
+import type { OrgInvitationInputs } from "./lifecycle.ts";
+
+/** Stands for every value that is not known yet, in a preview: Pulumi's constant, fixed by its wire format. */
+export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+
+/** One wrong argument: the path of its property, and what is wrong with it. */
+export interface CheckFailure {
+  property: string;
+  reason: string;
+}
+
+export interface CheckedInputs {
+  /** In their one spelling, with defaults; as given where something is wrong. */
+  inputs: OrgInvitationInputs;
+  failures: CheckFailure[];
+  /** What may be wrong: roles that this version does not know, as Atlas adds roles. */
+  warnings: string[];
+}
+
+// Atlas adds roles from time to time, so that another name is only a warning.
+const ORG_ROLES = [
+  "ORG_OWNER",
+  "ORG_MEMBER",
+  "ORG_GROUP_CREATOR",
+  "ORG_BILLING_ADMIN",
+  "ORG_BILLING_READ_ONLY",
+  "ORG_STREAM_PROCESSING_ADMIN",
+  "ORG_READ_ONLY",
+];
+
+const GROUP_ROLES = [
+  "GROUP_ACCESS_MANAGER",
+  "GROUP_ALERTS_MANAGER",
+  "GROUP_BACKUP_CREATOR",
+  "GROUP_BACKUP_EXPORT_OPERATOR",
+  "GROUP_BACKUP_MANAGER",
+  "GROUP_BACKUP_RECOVERY_OPERATOR",
+  "GROUP_CLUSTER_CREATOR",
+  "GROUP_CLUSTER_LOG_VIEWER",
+  "GROUP_CLUSTER_MANAGER",
+  "GROUP_CLUSTER_RESILIENCE_TESTER",
+  "GROUP_DATABASE_ACCESS_ADMIN",
+  "GROUP_DATA_ACCESS_ADMIN",
+  "GROUP_DATA_ACCESS_READ_ONLY",
+  "GROUP_DATA_ACCESS_READ_WRITE",
+  "GROUP_INDEX_MANAGER",
+  "GROUP_MODEL_OWNER",
+  "GROUP_NETWORK_ACCESS_MANAGER",
+  "GROUP_OBSERVABILITY_VIEWER",
+  "GROUP_OWNER",
+  "GROUP_READ_ONLY",
+  "GROUP_REAL_TIME_PERFORMANCE_OPERATOR",
+  "GROUP_REPLICA_SET_MANAGER",
+  "GROUP_SEARCH_INDEX_EDITOR",
+  "GROUP_STREAM_PROCESSING_OWNER",
+  "GROUP_SUPPORT_ACCESS_MANAGER",
+  "GROUP_TRIGGER_MANAGER",
+];
+
+/** A value that may still be unknown: then nothing is asked of it. */
+function known<Schema extends v.GenericSchema>(schema: Schema) {
+  return v.lazy((input) => (input === UNKNOWN ? (v.any() as unknown as Schema) : schema));
+}
+
+function quoted(value: unknown): string {
+  return JSON.stringify(value) ?? String(value);
+}
+
+function text(what: string) {
+  return v.string(({ input }) => `${quoted(input)} is not ${what}: give a string`);
+}
+
+function atlasId(what: string, where: string) {
+  return known(
+    v.pipe(
+      text(`the id of ${what}`),
+      v.regex(
+        /^[0-9a-f]{24}$/i,
+        ({ input }) =>
+          `${quoted(input)} is not the id of ${what}: give the 24 hexadecimal digits that ${where}`,
+      ),
+      v.toLowerCase(),
+    ),
+  );
+}
+
+function roles(what: string, example: string, wrong: (role: string) => string | undefined) {
+  const role = v.pipe(
+    text(`a role`),
+    v.nonEmpty(`"" is not a role: name one, such as ${example}`),
+    v.check(
+      (role) => wrong(role) === undefined,
+      ({ input }) => wrong(input) as string,
+    ),
+  );
+  return known(
+    v.pipe(
+      v.array(
+        known(role),
+        ({ input }) => `${quoted(input)} is not a list of roles: give ${what}, such as ["${example}"]`,
+      ),
+      v.minLength(1, `there is no role: give ${what}, such as ["${example}"]`),
+    ),
+  );
+}
+
+function list<Item extends v.GenericSchema>(item: Item, of: string) {
+  return known(v.array(known(item), ({ input }) => `${quoted(input)} is not a list: give ${of}`));
+}
+
+/** An object with these properties and no others; every one that is missing or too much is named. */
+function exactly<Entries extends v.ObjectEntries>(entries: Entries) {
+  const names = Object.keys(entries).join(", ");
+  return v.objectWithRest(
+    entries,
+    v.never(`there is no such argument: the arguments are ${names}`),
+    ({ expected, input }) =>
+      expected === "Object" ? `${quoted(input)} is not an entry: give ${names}` : "it is missing: give it",
+  );
+}
+
+const Arguments = exactly({
+  orgId: atlasId("an organization", "Atlas shows in the organization's settings"),
+  username: known(
+    v.pipe(
+      text("an e-mail address"),
+      v.regex(
+        /^[^\s@"]+@[^\s@"]+\.[^\s@".]+$/,
+        ({ input }) => `${quoted(input)} is not an e-mail address: give the one to invite the person by`,
+      ),
+      v.toLowerCase(),
+    ),
+  ),
+  roles: roles("at least one organization role", "ORG_MEMBER", (role) =>
+    role.startsWith("GROUP_")
+      ? `"${role}" is a role in a project: give it in groupRoleAssignments, with the id of the project`
+      : undefined,
+  ),
+  teamIds: v.nullish(
+    list(atlasId("a team", "Atlas shows in the address of the team's page"), "the ids of teams, or []"),
+    [],
+  ),
+  groupRoleAssignments: v.nullish(
+    list(
+      exactly({
+        groupId: atlasId("a project", "Atlas shows in the project's settings"),
+        roles: roles("at least one project role", "GROUP_READ_ONLY", (role) =>
+          role.startsWith("ORG_") ? `"${role}" is a role in the organization: give it in roles` : undefined,
+        ),
+      }),
+      "entries of groupId and roles, or []",
+    ),
+    [],
+  ),
+  onAccepted: v.nullish(
+    known(
+      v.picklist(
+        ["fail", "retain", "manage"],
+        ({ input }) =>
+          `${quoted(input)} is not a choice: give "fail" (a member stops the destroy), "retain" (a member stays) or "manage" (a member is changed and removed)`,
+      ),
+    ),
+    "fail",
+  ),
+  reinviteExpired: v.nullish(
+    known(v.boolean(({ input }) => `${quoted(input)} is not true or false: give one of them`)),
+    false,
+  ),
+});
+
+/**
+ * Checks the arguments of a program, all of them at once, and brings them to their one spelling: ids and the
+ * address in lower case, sets sorted and without duplicates, defaults filled in. So the engine's own
+ * comparison of old and new inputs shows exactly what changes in Atlas.
+ */
+export function checkInputs(news: Record<string, unknown>): CheckedInputs {
+  // Sent along by the engine, and by the resource to hold its duplicates back: no arguments.
+  const { __provider, status, ...given } = news;
+  const { success, output, issues = [] } = v.safeParse(Arguments, given);
+  if (!success) {
+    return { inputs: news as unknown as OrgInvitationInputs, failures: issues.map(failure), warnings: [] };
+  }
+  const inputs: OrgInvitationInputs = {
+    ...output,
+    roles: whereKnown(output.roles, sortedSet),
+    teamIds: whereKnown(output.teamIds, sortedSet),
+    groupRoleAssignments: whereKnown(output.groupRoleAssignments, mergedAssignments),
+  };
+  return { inputs, failures: [], warnings: warnings(inputs) };
+}
+
+/**
+ * The inputs among stored properties.
+ *
+ * @throws AtlasError for a state that somebody wrote by hand, and wrong.
+ */
+export function inputsOf(properties: Record<string, unknown>): OrgInvitationInputs {
+  const names = Object.keys(Arguments.entries);
+  const { inputs, failures } = checkInputs(
+    Object.fromEntries(Object.entries(properties).filter(([name]) => names.includes(name))),
+  );
+  if (failures.length === 0) return inputs;
+  const wrong = failures.map(({ property, reason }) => `${property}: ${reason}`).join("; ");
+  throw new AtlasError(`The state of this resource cannot be used. ${wrong}`);
+}
+
+function failure({ path, message }: v.BaseIssue<unknown>): CheckFailure {
+  const property = (path ?? []).map(({ key }) => (typeof key === "number" ? `[${key}]` : `.${key}`)).join("");
+  return { property: property.replace(/^\./, ""), reason: message };
+}
+
+/** A set that holds an unknown value has no one spelling yet. */
+function whereKnown<Value>(value: Value, spell: (value: Value) => Value): Value {
+  return JSON.stringify(value).includes(UNKNOWN) ? value : spell(value);
+}
+
+function warnings({ username, roles, groupRoleAssignments }: OrgInvitationInputs): string[] {
+  const unusual = [
+    ...knownItems(roles).filter((role) => !ORG_ROLES.includes(role)),
+    ...knownItems(groupRoleAssignments)
+      .flatMap((assignment) => knownItems(assignment.roles))
+      .filter((role) => !GROUP_ROLES.includes(role)),
+  ];
+  return sortedSet(unusual).map(
+    (role) => `${username}: this version does not know the role ${role}. It is sent to Atlas as it is.`,
+  );
+}
+
+function knownItems<Item>(list: Item[]): Item[] {
+  return Array.isArray(list) ? list.filter((item) => item !== UNKNOWN) : [];
+}

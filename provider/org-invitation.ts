@@ -1,0 +1,148 @@
+import * as pulumi from "@pulumi/pulumi";
+
+/** Project roles that the person is to have with the invitation. */
+export interface GroupRoleAssignmentArgs {
+  /** Id of the project: 24 hexadecimal digits. */
+  groupId: pulumi.Input<string>;
+  /** At least one project role, such as `GROUP_READ_ONLY`. Order and duplicates mean nothing. */
+  roles: pulumi.Input<pulumi.Input<string>[]>;
+}
+
+/** One invitation of a person to an organization. Wrong arguments fail the preview, all of them at once. */
+export interface OrgInvitationArgs {
+  /** Id of the organization: 24 hexadecimal digits. Changing it replaces the invitation. */
+  orgId: pulumi.Input<string>;
+  /** E-mail address of the person. Changing it replaces the invitation; letter case is not a change. */
+  username: pulumi.Input<string>;
+  /**
+   * At least one organization role, such as `ORG_MEMBER`. Order and duplicates mean nothing. Updated in place.
+   * A role that this version does not know is sent to Atlas with a warning.
+   */
+  roles: pulumi.Input<pulumi.Input<string>[]>;
+  /**
+   * Ids of teams that the person is to join, each 24 hexadecimal digits. Updated in place.
+   *
+   * @default [] no team: a team given in Atlas shows as drift, and the next `up` takes it away
+   */
+  teamIds?: pulumi.Input<pulumi.Input<string>[]> | undefined;
+  /**
+   * Roles in projects of the organization. Updated in place.
+   *
+   * @default [] no project role
+   */
+  groupRoleAssignments?: pulumi.Input<pulumi.Input<GroupRoleAssignmentArgs>[]> | undefined;
+  /**
+   * What becomes of a person who has accepted, or who is a member already when the resource is created.
+   *
+   * - `fail`: creating, changing and destroying are errors that name the choices; nothing is changed.
+   * - `retain`: the member stays as they are; destroying forgets them.
+   * - `manage`: the member is brought to the declared roles, and destroying removes them.
+   *
+   * A change of it alone is stored without any request, and counts from the next operation on.
+   *
+   * @default "fail"
+   */
+  onAccepted?: pulumi.Input<"fail" | "retain" | "manage"> | undefined;
+  /**
+   * Whether an invitation that expired, after 30 days, is replaced by a new one: the next `up` after a refresh
+   * plans it, because of `expiresAt`. Otherwise it stays in the state, as `EXPIRED`.
+   *
+   * @default false
+   */
+  reinviteExpired?: pulumi.Input<boolean> | undefined;
+}
+
+/**
+ * The constant that makes the plugin host load `./provider` of this package: of the program's own copy, and of
+ * this repository by its own name. Every state file holds it, so it never changes, and it holds no secret.
+ */
+const PROVIDER =
+  'exports.handler=()=>require("module").createRequire(process.cwd()+"/_")("pulumi-atlas-invitations/provider")';
+
+/**
+ * Invites a person to a MongoDB Atlas organization. Removing the resource cancels the pending invitation.
+ *
+ * The Pulumi id is the invitation's id, or the user's id where Atlas gave no invitation id. A person who is
+ * invited already is adopted, with no second e-mail. Declaring the same person of the same organization
+ * twice in one program is an error that names both resources.
+ */
+export class OrgInvitation extends pulumi.CustomResource {
+  declare readonly orgId: pulumi.Output<string>;
+  /** In lower case. */
+  declare readonly username: pulumi.Output<string>;
+  declare readonly roles: pulumi.Output<string[]>;
+  declare readonly teamIds: pulumi.Output<string[]>;
+  declare readonly groupRoleAssignments: pulumi.Output<{ groupId: string; roles: string[] }[]>;
+  declare readonly onAccepted: pulumi.Output<"fail" | "retain" | "manage">;
+  declare readonly reinviteExpired: pulumi.Output<boolean>;
+  /** Absent for a person who was a member already, and where the `users` API invited. */
+  declare readonly invitationId: pulumi.Output<string | undefined>;
+  /** Absent until the users API told of the person. It is not the invitation's id. */
+  declare readonly userId: pulumi.Output<string | undefined>;
+  /** What became of the invitation, as of the last operation or refresh. */
+  declare readonly status: pulumi.Output<"PENDING" | "ACCEPTED" | "EXPIRED" | "REJECTED">;
+  /** When the invitation was sent: ISO 8601, UTC. Absent for a person who was a member already. */
+  declare readonly createdAt: pulumi.Output<string | undefined>;
+  /** 30 days after `createdAt`: ISO 8601, UTC. Changing the invitation does not move it. */
+  declare readonly expiresAt: pulumi.Output<string | undefined>;
+  /** Who invited: an e-mail address, or the public key of an API key. */
+  declare readonly inviterUsername: pulumi.Output<string | undefined>;
+  declare readonly orgName: pulumi.Output<string | undefined>;
+
+  /**
+   * @param name Name of the resource, unique in the stack.
+   * @param args What is declared of the person.
+   * @param opts Resource options of Pulumi. `import` does not work for dynamic resources: a pending
+   *   invitation and, under `onAccepted` `retain` or `manage`, a member are adopted on creation instead.
+   */
+  constructor(name: string, args: OrgInvitationArgs, opts?: pulumi.CustomResourceOptions) {
+    const { orgId, username, roles, teamIds, groupRoleAssignments, onAccepted, reinviteExpired } = args;
+    super(
+      "pulumi-nodejs:dynamic/mongodbatlas:OrgInvitation",
+      name,
+      {
+        orgId,
+        username,
+        roles,
+        teamIds,
+        groupRoleAssignments,
+        onAccepted,
+        reinviteExpired,
+        // Every output is named here, or Pulumi forgets it once an update leaves it out (pulumi#6587).
+        invitationId: undefined,
+        userId: undefined,
+        status: declaredOnce(name, orgId, username),
+        createdAt: undefined,
+        expiresAt: undefined,
+        inviterUsername: undefined,
+        orgName: undefined,
+        __provider: PROVIDER,
+      },
+      opts,
+    );
+  }
+}
+
+/** The resources of each run of a program, by organization and person. */
+const declared = new WeakMap<object, Map<string, string>>();
+
+/**
+ * `undefined`, once it is clear that no other resource declares the same person. As an input it holds back the
+ * registration of the second one; it stands in the place of an output, where the check of inputs drops it.
+ */
+function declaredOnce(name: string, orgId: pulumi.Input<string>, username: pulumi.Input<string>) {
+  const run = pulumi.runtime.getStackResource() ?? declared;
+  return pulumi.all([orgId, username]).apply(([orgId, username]) => {
+    const person = `${username} in ${orgId}`.toLowerCase();
+    const names = declared.get(run) ?? new Map<string, string>();
+    declared.set(run, names);
+    const other = names.get(person);
+    if (other !== undefined) {
+      throw new pulumi.RunError(
+        `${person} is declared twice, by the resources "${other}" and "${name}". Remove one of them.`,
+      );
+    }
+    names.set(person, name);
+    return undefined;
+  });
+}
