@@ -1,0 +1,222 @@
+import { request } from "node:http";
+import { expect, test } from "vitest";
+import { startScene } from "./caller.ts";
+
+const html = "<html>Bad gateway</html>";
+const create = { username: "ada@example.com", roles: ["ORG_MEMBER"] };
+
+/** A promise that a test resolves. */
+function gate() {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+test("any answer can take the place of Atlas's own, once", async () => {
+  await using scene = await startScene();
+  const { invitationId } = scene.organization.invite("ada@example.com");
+  scene.atlas.fail({ status: 503, body: html, headers: { "Content-Type": "text/html", "Retry-After": "7" } });
+
+  const failed = await scene.caller.v1("DELETE", `${scene.invites}/${invitationId}`);
+  expect(failed).toMatchObject({ status: 503, text: html });
+  expect(failed.headers.get("content-type")).toBe("text/html");
+  expect(failed.headers.get("retry-after")).toBe("7");
+  expect(scene.organization.invitations).toHaveLength(1);
+
+  expect((await scene.caller.v1("DELETE", `${scene.invites}/${invitationId}`)).status).toBe(204);
+});
+
+test("an answer is sent as JSON or as it is, and may be empty", async () => {
+  await using scene = await startScene();
+  scene.atlas.fail({ status: 500, body: { errorCode: null, parameters: [1, "a"] } });
+  scene.atlas.fail({ status: 200, body: '[{"id":' });
+  scene.atlas.fail({ status: 401 });
+
+  expect((await scene.caller.v1("GET", scene.invites)).body).toEqual({
+    errorCode: null,
+    parameters: [1, "a"],
+  });
+  expect((await scene.caller.v1("GET", scene.invites)).text).toBe('[{"id":');
+  expect(await scene.caller.v1("GET", scene.invites)).toMatchObject({ status: 401, text: "" });
+});
+
+test("an answer can replace Atlas's own after the work was done", async () => {
+  await using scene = await startScene();
+  scene.atlas.fail({ status: 504, when: "after" });
+
+  expect((await scene.caller.v1("POST", scene.invites, create)).status).toBe(504);
+  expect(scene.organization.invitations).toHaveLength(1);
+  expect(scene.atlas.mails).toHaveLength(1);
+});
+
+test.each([
+  ["before", 0],
+  ["after", 1],
+] as const)("a connection is cut %s the work", async (cut, mails) => {
+  await using scene = await startScene();
+  scene.atlas.fail({ cut });
+
+  await expect(scene.caller.v1("POST", scene.invites, create)).rejects.toThrow("fetch failed");
+
+  expect(scene.atlas.mails).toHaveLength(mails);
+  expect(scene.atlas.requests.at(-1)).toMatchObject({ authenticated: true, fault: "cut" });
+});
+
+test("an answer is held, before the work or after it", async () => {
+  await using scene = await startScene();
+
+  for (const when of ["before", "after"] as const) {
+    const release = gate();
+    const { struck } = scene.atlas.fail({ method: "POST", until: release.opened, when });
+    let answered = false;
+    const answer = scene.caller
+      .v1("POST", scene.invites, { ...create, username: `${when}@example.com` })
+      .then(({ status }) => {
+        answered = true;
+        return status;
+      });
+    await struck;
+    // A whole other request is answered meanwhile.
+    await scene.caller.v1("GET", scene.invites);
+
+    expect(scene.organization.find(`${when}@example.com`) !== undefined).toBe(when === "after");
+    expect(answered).toBe(false);
+    expect(scene.atlas.log().filter((line) => line.endsWith(" …"))).toHaveLength(1);
+    release.open();
+    expect(await answer).toBe(200);
+  }
+});
+
+test("people act while an answer is held", async () => {
+  await using scene = await startScene();
+  const { invitationId } = scene.organization.invite("ada@example.com");
+  const release = gate();
+  const { struck } = scene.atlas.fail({ method: "DELETE", until: release.opened });
+
+  const answer = scene.caller.v1("DELETE", `${scene.invites}/${invitationId}`);
+  await struck;
+  scene.organization.accept("ada@example.com");
+  release.open();
+
+  expect((await answer).body.errorCode).toBe("INVALID_INVITATION_ID");
+  expect(scene.organization.find("ada@example.com")?.status).toBe("ACTIVE");
+});
+
+test.each([
+  ["before", 0],
+  ["after", 1],
+] as const)("an answer never comes, %s the work, until the simulator stops", async (hang, mails) => {
+  await using scene = await startScene();
+  const { struck } = scene.atlas.fail({ hang });
+
+  const failed = expect(scene.caller.v1("POST", scene.invites, create)).rejects.toThrow("fetch failed");
+  await struck;
+  await scene.caller.v1("GET", scene.invites);
+
+  expect(scene.atlas.mails).toHaveLength(mails);
+  expect(scene.atlas.log()).toContain(`POST /api/atlas/v1.0${scene.invites} hang`);
+  await scene.atlas.stop();
+  await failed;
+});
+
+/** Reads an answer byte by byte, as far as it comes. */
+function readRaw(url: string): Promise<{ announced: number; text: string; whole: boolean }> {
+  return new Promise((resolve, reject) => {
+    request(url, (response) => {
+      let text = "";
+      const announced = Number(response.headers["content-length"]);
+      response.setEncoding("utf8");
+      response.on("data", (chunk) => {
+        text += chunk;
+      });
+      response.on("end", () => resolve({ announced, text, whole: true }));
+      response.on("error", () => resolve({ announced, text, whole: false }));
+    })
+      .on("error", reject)
+      .end();
+  });
+}
+
+test("a body breaks off in its middle", async () => {
+  await using scene = await startScene();
+  const url = `${scene.atlas.url}/api/atlas/v1.0${scene.invites}`;
+  const whole = await readRaw(url);
+  scene.atlas.fail({ authenticated: false, damage: "half body" });
+
+  const { announced, text } = await readRaw(url);
+
+  expect(whole).toMatchObject({ announced: whole.text.length, whole: true });
+  expect([announced, text]).toEqual([
+    whole.text.length,
+    whole.text.slice(0, Math.floor(whole.text.length / 2)),
+  ]);
+  expect(scene.atlas.log().at(-1)).toMatch(/ 401 challenge half body$/);
+});
+
+test("a length ends the body too early", async () => {
+  await using scene = await startScene();
+  scene.organization.invite("ada@example.com");
+  scene.atlas.fail({ damage: "short length" });
+
+  const { status, text, body } = await scene.caller.v1("GET", scene.invites);
+
+  expect(status).toBe(200);
+  expect(text).toMatch(/^\[\{"createdAt"/);
+  expect(body).toBeUndefined();
+});
+
+test("a length waits for more than there is", async () => {
+  await using scene = await startScene();
+  const url = `${scene.atlas.url}/api/atlas/v1.0${scene.invites}`;
+  const { text } = await readRaw(url);
+  const { struck } = scene.atlas.fail({ authenticated: false, damage: "long length" });
+
+  const read = readRaw(url);
+  await struck;
+  // Both requests are answered in order, so the damaged answer is out when this one is.
+  await scene.caller.plain("GET", `/api/atlas/v1.0${scene.invites}`);
+  await scene.atlas.stop();
+
+  expect(await read).toEqual({ announced: text.length + 1, text, whole: false });
+});
+
+test("a fault strikes what it matches, as often as told", async () => {
+  await using scene = await startScene();
+  scene.organization.invite("ada@example.com");
+  scene.atlas.fail({ method: "GET", path: /\/users\?.*username=/, times: 2, status: 500 });
+  const read = async (path: string) => (await scene.caller.v2("GET", path)).status;
+
+  expect(await read(scene.invites)).toBe(200);
+  expect(await read(scene.users)).toBe(200);
+  expect(await read(`${scene.users}?username=a`)).toBe(500);
+  expect(await read(`${scene.users}?username=a`)).toBe(500);
+  expect(await read(`${scene.users}?username=a`)).toBe(200);
+});
+
+test("faults strike in the order in which they were told, until they are lifted", async () => {
+  await using scene = await startScene();
+  scene.atlas.fail({ status: 502 });
+  const broken = scene.atlas.fail({ status: 500, times: Number.POSITIVE_INFINITY });
+  const read = async () => (await scene.caller.v1("GET", scene.invites)).status;
+
+  expect([await read(), await read(), await read()]).toEqual([502, 500, 500]);
+  broken.lift();
+  expect(await read()).toBe(200);
+});
+
+test("a fault strikes verified requests, the others, or either", async () => {
+  await using scene = await startScene();
+  const path = `/api/atlas/v1.0${scene.invites}`;
+
+  scene.atlas.fail({ status: 500 });
+  expect((await scene.caller.plain("GET", path)).status).toBe(401);
+  expect((await scene.caller.v1("GET", scene.invites)).status).toBe(500);
+
+  scene.atlas.fail({ status: 501, authenticated: false });
+  expect((await scene.caller.plain("GET", path)).status).toBe(501);
+
+  scene.atlas.fail({ status: 502, authenticated: "either" });
+  expect((await scene.caller.plain("GET", path)).status).toBe(502);
+});
