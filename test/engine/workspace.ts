@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { cleanEnv } from "./clean-env.ts";
 import { endSession } from "./end-session.ts";
 import type { Engine } from "./provide-engine.ts";
 
@@ -92,7 +93,12 @@ export class Workspace {
     this.stack = options.stack ?? "dev";
     this.home = home;
     this.env = {
-      ...hermeticEnv(engine, home),
+      ...cleanEnv(engine.bin),
+      PULUMI_HOME: join(home, "home"),
+      PULUMI_BACKEND_URL: pathToFileURL(join(home, "state")).href,
+      PULUMI_CONFIG_PASSPHRASE: "test",
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+      PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
       PULUMI_STACK: this.stack,
       ...options.env,
     };
@@ -209,20 +215,4 @@ export class Workspace {
     if (result.exitCode !== 0 && !allowFailure) throw new PulumiCommandError(args, result);
     return result;
   }
-}
-
-function hermeticEnv(engine: Engine, home: string): NodeJS.ProcessEnv {
-  const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^(PULUMI_|MONGODB_ATLAS_|MCLI_)/.test(name),
-  );
-  return {
-    ...Object.fromEntries(inherited),
-    // The engine starts whatever `node` comes first.
-    PATH: [dirname(process.execPath), engine.bin, process.env.PATH].join(delimiter),
-    PULUMI_HOME: join(home, "home"),
-    PULUMI_BACKEND_URL: pathToFileURL(join(home, "state")).href,
-    PULUMI_CONFIG_PASSPHRASE: "test",
-    PULUMI_SKIP_UPDATE_CHECK: "true",
-    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-  };
 }
