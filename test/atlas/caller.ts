@@ -62,6 +62,7 @@ export interface DigestParameters {
   uri: string;
   nc?: string;
   realm?: string;
+  cnonce?: string;
   qop?: string;
   response?: string;
 }
@@ -70,10 +71,17 @@ export interface DigestParameters {
 export function authorization(
   challenged: Headers,
   { publicKey, privateKey }: KeyPair,
-  { method, uri, nc = "00000001", realm = "MMS Public API", qop = "auth", ...given }: DigestParameters,
+  {
+    method,
+    uri,
+    nc = "00000001",
+    realm = "MMS Public API",
+    qop = "auth",
+    cnonce = "0a4f113b",
+    ...given
+  }: DigestParameters,
 ): string {
   const nonce = nonceOf(challenged);
-  const cnonce = "0a4f113b";
   const secret = md5(`${publicKey}:${realm}:${privateKey}`);
   const response =
     given.response ?? md5(`${secret}:${nonce}:${nc}:${cnonce}:${qop}:${md5(`${method}:${uri}`)}`);

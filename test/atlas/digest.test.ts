@@ -99,6 +99,7 @@ test.each([
   ["the method of another request", { method: "DELETE" }],
   ["another realm", { realm: "Other" }],
   ["another quality of protection", { qop: "auth-int" }],
+  ["an empty nonce of the client", { cnonce: "" }],
   ["a wrong response", { response: "0".repeat(32) }],
 ])("refuses %s", async (_, given) => {
   await using scene = await startDigest();

@@ -75,7 +75,6 @@ function parseDigest(header: string | undefined): Parameters | undefined {
 
 function isWellFormed(given: Parameters, target: string): boolean {
   return (
-    given.realm === realm &&
     given.uri === target &&
     given.qop === "auth" &&
     (given.algorithm ?? "MD5").toUpperCase() === "MD5" &&

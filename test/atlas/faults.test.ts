@@ -186,6 +186,7 @@ test("a fault strikes what it matches, as often as told", async () => {
   await using scene = await startScene();
   scene.organization.invite("ada@example.com");
   scene.atlas.fail({ method: "GET", path: /\/users\?.*username=/, times: 2, status: 500 });
+  scene.atlas.fail({ method: "DELETE", times: Number.POSITIVE_INFINITY, status: 501 });
   const read = async (path: string) => (await scene.caller.v2("GET", path)).status;
 
   expect(await read(scene.invites)).toBe(200);

@@ -81,15 +81,21 @@ describe.each(["v1", "v2"] as const)("the invitations of %s", (generation) => {
     expect(scene.atlas.mails).toHaveLength(1);
   });
 
-  test("an invitation is updated by its username as well", async () => {
+  test("an invitation is updated by its username as well, a member is not", async () => {
     await using scene = await start();
     scene.organization.invite("ada@example.com");
+    const member = scene.organization.addMember("ben@example.com");
 
     const updated = await scene.call("PATCH", "", { username: "ada@example.com", roles: ["ORG_OWNER"] });
-    const unknown = await scene.call("PATCH", "", { username: "ben@example.com", roles: ["ORG_OWNER"] });
+    const unknown = await scene.call("PATCH", "", { username: "cleo@example.com", roles: ["ORG_OWNER"] });
 
     expect(updated).toMatchObject({ status: 200, body: { roles: ["ORG_OWNER"] } });
-    expect(unknown).toMatchObject({ status: 404, body: { errorCode: "USERNAME_NOT_FOUND" } });
+    const notFound = { status: 404, body: { errorCode: "USERNAME_NOT_FOUND" } };
+    expect(unknown).toMatchObject(notFound);
+    expect(
+      await scene.call("PATCH", "", { username: "ben@example.com", roles: ["ORG_OWNER"] }),
+    ).toMatchObject(notFound);
+    expect(scene.organization.find("ben@example.com")).toEqual(member);
     expect(scene.organization.find("ada@example.com")?.roles).toEqual(["ORG_OWNER"]);
   });
 
@@ -100,6 +106,7 @@ describe.each(["v1", "v2"] as const)("the invitations of %s", (generation) => {
     const deleted = await scene.call("DELETE", `/${invitationId}`);
 
     expect(deleted).toMatchObject({ status: 204, text: "" });
+    expect(deleted.headers.get("content-length")).toBeNull();
     expect(deleted.headers.get("content-type")).toMatch(/^application\/.*json/);
     expect(scene.organization.users).toEqual([]);
   });
