@@ -69,16 +69,14 @@ export function refusal(
   { username, orgId, expiresAt }: Subject,
 ): string {
   const theInvitation = `The invitation of ${username} to ${orgId}`;
-  const reinvite =
-    "Run pulumi refresh; then set reinviteExpired to true to invite them again, or remove the resource.";
   const accepted = `${username} has accepted the invitation to ${orgId}, so it can no longer be`;
   switch (row) {
     case "nothing":
       return `${theInvitation} was cancelled outside Pulumi. Run pulumi refresh, then pulumi up to invite them again.`;
     case "INVITATION_EXPIRED":
-      return `${theInvitation} expired on ${expiresAt}, so it can no longer be changed. ${reinvite}`;
+      return `${theInvitation} expired on ${expiresAt}, so it can no longer be changed. Run pulumi refresh; then set reinviteExpired to true to invite them again, or remove the resource.`;
     case "INVITATION_REJECTED":
-      return `${theInvitation} was rejected, so it can no longer be changed. ${reinvite}`;
+      return `${theInvitation} was rejected, so it can no longer be changed. Remove the resource, or invite them again with pulumi up --target-replace and its URN.`;
   }
   switch (operation) {
     case "create":

@@ -20,12 +20,20 @@ export function configure({ config }: dynamic.ConfigureRequest): void {
 }
 
 /** Every wrong argument at its property path, and the inputs in their one spelling. Sends nothing. */
-export function check(_olds: Properties, news: Properties): Promise<dynamic.CheckResult> {
+export function check(olds: Properties, news: Properties): Promise<dynamic.CheckResult> {
   return shown("check", async () => {
     const { inputs, failures, warnings } = checkInputs(news);
     for (const warning of warnings) console.warn(warning);
-    return { inputs, failures };
+    return { inputs: { ...inputs, ...settled(olds.status) }, failures };
   });
+}
+
+/**
+ * A status that is no longer pending stands among the stored inputs too: `read` puts it there and `check` keeps
+ * it, because a refresh shows the user only what changed in the inputs (pulumi engine, RefreshStep.ResultOp).
+ */
+function settled(status: unknown): Properties {
+  return status === undefined || status === "PENDING" ? {} : { status };
 }
 
 /**
@@ -59,10 +67,12 @@ export function create(inputs: Properties): Promise<dynamic.CreateResult> {
 }
 
 /** What became of the person. Without an id, the engine drops the resource from the state. */
-export function read(id: string, props: Properties): Promise<dynamic.ReadResult> {
+export function read(id: string, stored: Properties): Promise<dynamic.ReadResult> {
   return shown("read", async () => {
-    const state = await (await connected()).read(stateIn(props));
-    return state ? { id: state.invitationId ?? id, props: plain(state), inputs: inputsOf(plain(state)) } : {};
+    const state = await (await connected()).read(stateIn(stored));
+    if (!state) return {};
+    const props = plain(state);
+    return { id: state.invitationId ?? id, props, inputs: { ...inputsOf(props), ...settled(state.status) } };
   });
 }
 
