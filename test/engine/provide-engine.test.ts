@@ -145,6 +145,14 @@ describe("the build from Go modules", () => {
     expect(await readdir(join(folder, "cache"))).toEqual([]);
   });
 
+  it("needs a folder for the cache", async () => {
+    await writeFile(join(folder, "file"), "");
+    const occupied = { ...env, PULUMI_ATLAS_ENGINE_CACHE: join(folder, "file", "cache") };
+    await expect(provideEngine({ env: occupied, from })).rejects.toThrow(
+      `No Pulumi engine: its cache cannot be made (ENOTDIR: not a directory, mkdir '${folder}/file/cache').`,
+    );
+  });
+
   it("needs Go", async () => {
     await expect(
       provideEngine({ env: { ...env, PATH: ["", folder].join(delimiter) }, from }),

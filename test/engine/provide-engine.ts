@@ -51,7 +51,9 @@ export async function provideEngine(options: ProvideEngineOptions = {}): Promise
   const engine = await cached();
   if (engine) return engine;
 
-  await mkdir(dirname(folder), { recursive: true });
+  await mkdir(dirname(folder), { recursive: true }).catch((error: Error) => {
+    throw new EngineUnavailableError(`No Pulumi engine: its cache cannot be made (${error.message}).`);
+  });
   const building = `${folder}.building`;
   let saidMs = -Infinity;
   return inBuildingFolder(
