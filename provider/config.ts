@@ -1,7 +1,7 @@
 import { AtlasConfigError } from "./errors.ts";
 
 /** The API that carries the invitations: section names of the settings table in the README. */
-export type InvitationsGeneration = "v2" | "v1.0";
+export type InvitationsGeneration = "v2" | "v1.0" | "users";
 
 export interface Settings {
   /** The origin of Atlas, without a trailing slash. */
@@ -31,7 +31,7 @@ const PUBLIC_KEY = ["MONGODB_ATLAS_PUBLIC_KEY", "MONGODB_ATLAS_PUBLIC_API_KEY", 
 const PRIVATE_KEY = ["MONGODB_ATLAS_PRIVATE_KEY", "MONGODB_ATLAS_PRIVATE_API_KEY", "MCLI_PRIVATE_API_KEY"];
 const COMMERCIAL = "https://cloud.mongodb.com";
 const GOVERNMENT = "https://cloud.mongodbgov.com";
-const GENERATIONS: readonly InvitationsGeneration[] = ["v2", "v1.0"];
+const GENERATIONS: readonly InvitationsGeneration[] = ["v2", "v1.0", "users"];
 
 /**
  * The settings of one operation: the environment first, then the stack configuration.
@@ -149,6 +149,6 @@ function invitationsApi(setting: Setting | undefined): InvitationsGeneration {
   const generation = GENERATIONS.find((known) => known === setting.value);
   if (generation) return generation;
   throw new AtlasConfigError(
-    `${setting.name} is "${setting.value}", which is no generation of the invitations API. Set it to ${GENERATIONS.map((known) => `"${known}"`).join(" or ")}.`,
+    `${setting.name} is "${setting.value}", which is no generation of the invitations API. Set it to ${GENERATIONS.map((known) => `"${known}"`).join(", ")}.`,
   );
 }

@@ -1,18 +1,33 @@
 import { AtlasClient } from "./atlas-client.ts";
 import { DigestAuth } from "./auth.ts";
 import type { Settings } from "./config.ts";
+import type { InvitationsApi } from "./invitations-api.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { INVITES, OrgInvites } from "./org-invites.ts";
 import { OrgUsers } from "./org-users.ts";
 import { People } from "./people.ts";
+import { UntilSunset } from "./until-sunset.ts";
+import { UserInvites } from "./user-invites.ts";
 
 /** The lifecycle over the server, the credentials and the API generation of the settings. */
-export function connect({ baseUrl, credentials, invitationsApi }: Settings): Lifecycle {
-  const client = new AtlasClient({
-    baseUrl,
-    auth: new DigestAuth(credentials),
-    credentialsSource: credentials.source,
-  });
-  const api = new OrgInvites(client, new OrgUsers(client), INVITES[invitationsApi]);
-  return new Lifecycle(api, new People(api.lists));
+export function connect(settings: Settings, notify: (line: string) => void): Lifecycle {
+  const { baseUrl, credentials } = settings;
+  const auth = new DigestAuth(credentials);
+  const client = new AtlasClient({ baseUrl, auth, credentialsSource: credentials.source });
+  const api = invitationsApi(settings, client, notify);
+  return new Lifecycle(api, new People(api.lists), notify);
+}
+
+function invitationsApi(
+  { invitationsApi }: Settings,
+  client: AtlasClient,
+  notify: (line: string) => void,
+): InvitationsApi {
+  const users = new OrgUsers(client);
+  const successor = new UserInvites(users);
+  if (invitationsApi === "users") return successor;
+  const retiring = new OrgInvites(client, users, INVITES[invitationsApi]);
+  return new UntilSunset(retiring, successor, () =>
+    notify(`Atlas has retired the ${invitationsApi} API of invitations: going on with the users API.`),
+  );
 }

@@ -27,7 +27,7 @@ export type PeopleList = (orgId: string) => Promise<Person[]>;
 /** The ids by which an invitation is addressed; each generation has its own. */
 export type InvitationIds = Pick<Person, "invitationId" | "userId">;
 
-/** One generation of the API that carries invitations. All of them are sent at most once. */
+/** One generation of the API that carries invitations; the lifecycle does not know which it has. */
 export interface InvitationsApi {
   /** Where to look a person up, in order: whom the first does not show, the next may. */
   readonly lists: readonly PeopleList[];
@@ -46,6 +46,15 @@ export interface InvitationsApi {
 
   /** Removes a member from the organization. `undefined` where there is no such member. */
   removeOrgUser(orgId: string, userId: string): Promise<true | undefined>;
+}
+
+/** Whether somebody else may have been faster: the person is invited, or a member, by now. */
+export function isConflict(error: unknown): boolean {
+  if (!isAtlasApiError(error)) return false;
+  // A 409 is documented for the users API, and was recorded as a 400 for its sister of projects. What the
+  // invitations API says is unknown; of the codes on the error page only its catch-all fits.
+  const conflicting = /ALREADY|DUPLICATE|^DEFAULT_INVITATION_EXCEPTION$/.test(error.errorCode ?? "");
+  return error.status === 409 || (error.status === 400 && conflicting);
 }
 
 /**

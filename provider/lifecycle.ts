@@ -1,7 +1,15 @@
 import { type Access, sameAccess } from "./access.ts";
 import { AtlasError } from "./errors.ts";
-import type { InvitationsApi, Person } from "./invitations-api.ts";
-import { LIFECYCLE, type OnAccepted, refusal, type Status, standing, statusOf } from "./membership.ts";
+import { type InvitationsApi, isConflict, type Person } from "./invitations-api.ts";
+import {
+  adoption,
+  LIFECYCLE,
+  type OnAccepted,
+  refusal,
+  type Status,
+  standing,
+  statusOf,
+} from "./membership.ts";
 import type { People } from "./people.ts";
 
 /** What a program declares about a person, checked and in its one spelling. */
@@ -40,10 +48,13 @@ export class IncompleteCreateError extends AtlasError {
 export class Lifecycle {
   readonly #api: InvitationsApi;
   readonly #people: People;
+  readonly #notify: (line: string) => void;
 
-  constructor(api: InvitationsApi, people: People) {
+  /** @param notify - Takes the one line that tells the user of something unusual. */
+  constructor(api: InvitationsApi, people: People, notify: (line: string) => void) {
     this.#api = api;
     this.#people = people;
+    this.#notify = notify;
   }
 
   /** Invites the person, or adopts them where they are invited or a member already. */
@@ -89,11 +100,12 @@ export class Lifecycle {
 
   /** Brings the person to what is declared. */
   #settle(operation: "create" | "update", inputs: OrgInvitationInputs): Promise<Person> {
-    return this.#look(inputs, async (person) => {
+    return this.#look(inputs, async (person, isLastLook) => {
       const row = standing(person?.orgMembershipStatus, inputs.onAccepted);
       const step = LIFECYCLE[row][operation];
       if (step === "refuse") throw new AtlasError(refusal(operation, row, { ...person, ...inputs }));
-      if (step === "invite" || !person) return this.#invite(inputs);
+      if (step === "invite" || !person) return this.#invite(inputs, isLastLook);
+      if (operation === "create") this.#notify(adoption(row, { ...person, ...inputs }));
       if (step === "keepMember" || sameAccess(person.access, inputs)) return person;
       return step === "grantInvited"
         ? this.#api.updateOrgInvite(inputs.orgId, person, inputs)
@@ -101,9 +113,16 @@ export class Lifecycle {
     });
   }
 
-  async #invite(inputs: OrgInvitationInputs): Promise<Person> {
+  /** `undefined` where somebody else may have been faster, which another look will tell. */
+  async #invite(inputs: OrgInvitationInputs, isLastLook: boolean): Promise<Person | undefined> {
     const { orgId, username } = inputs;
-    const invited = await this.#api.createOrgInvite(orgId, username, inputs);
+    let invited: Person;
+    try {
+      invited = await this.#api.createOrgInvite(orgId, username, inputs);
+    } catch (error) {
+      if (isLastLook || !isConflict(error)) throw error;
+      return undefined;
+    }
     if (sameAccess(invited.access, inputs)) return invited;
     // Whether every generation heeds teams and project roles in this request is unknown.
     try {
@@ -129,20 +148,20 @@ export class Lifecycle {
   /** Acts on what Atlas says about the person, and once more where that turns out to be outdated. */
   async #look<Result>(
     who: OrgInvitationInputs,
-    act: (person: Person | undefined) => Promise<Result | undefined>,
+    act: (person: Person | undefined, isLastLook: boolean) => Promise<Result | undefined>,
   ): Promise<Result> {
     const { orgId, username } = who;
-    for (let looks = 0; looks < 2; looks++) {
+    for (const isLastLook of [false, true]) {
       const person = await this.#find(who);
       try {
-        const result = await act(person);
+        const result = await act(person, isLastLook);
         if (result !== undefined) return result;
       } finally {
         this.#people.doubt(orgId, username);
       }
     }
     throw new AtlasError(
-      `Atlas lists ${username} in ${orgId}, but does not find them there when asked to change that. Run the command again; if it stays so, settle it in Atlas: an invitation to a project, for one, can only be cancelled there.`,
+      `Atlas contradicts itself about ${username} in ${orgId}: what it lists of them, and what it answers when asked to change that, do not agree. Run the command again; if it stays so, settle it in Atlas. An invitation to a project, for one, can only be cancelled there.`,
     );
   }
 

@@ -55,11 +55,19 @@ function known(orgMembershipStatus: string): keyof typeof STATUS {
   );
 }
 
-/** Whom a refusal is about. */
+/** Whom a text is about. */
 export interface Subject {
   username: string;
   orgId: string;
   expiresAt?: string | undefined;
+  inviterUsername?: string | undefined;
+}
+
+/** What is said when a person is taken over who was invited, or a member, before the resource was created. */
+export function adoption(row: Standing, { username, orgId, expiresAt, inviterUsername }: Subject): string {
+  return row === "PENDING"
+    ? `${username} was already invited to ${orgId}, by ${inviterUsername}: adopted the invitation, which expires on ${expiresAt}; no other e-mail is sent.`
+    : `${username} is already a member of ${orgId}: adopted the member; no invitation is sent.`;
 }
 
 /** Why the lifecycle refuses: the person, the organization, the reason and the next step. */

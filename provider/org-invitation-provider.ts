@@ -20,11 +20,11 @@ export function configure({ config }: dynamic.ConfigureRequest): void {
 }
 
 /** Every wrong argument at its property path, and the inputs in their one spelling. Sends nothing. */
-export function check(olds: Properties, news: Properties): Promise<dynamic.CheckResult> {
+export function check(olds: Properties | undefined, news: Properties): Promise<dynamic.CheckResult> {
   return shown("check", async () => {
     const { inputs, failures, warnings } = checkInputs(news);
-    for (const warning of warnings) console.warn(warning);
-    return { inputs: { ...inputs, ...settled(olds.status) }, failures };
+    for (const warning of warnings) notify(warning);
+    return { inputs: { ...inputs, ...settled(olds?.status) }, failures };
   });
 }
 
@@ -97,7 +97,7 @@ async function connected(): Promise<Lifecycle> {
   const key = JSON.stringify(settings);
   // Loaded here, as the network takes 100 ms to load and `check` and `diff` run far more often than it is needed.
   const { connect } = await import("./connect.ts");
-  if (connection?.settings !== key) connection = { settings: key, lifecycle: connect(settings) };
+  if (connection?.settings !== key) connection = { settings: key, lifecycle: connect(settings, notify) };
   return connection.lifecycle;
 }
 
@@ -127,6 +127,11 @@ function isIncompleteCreate(error: unknown): error is IncompleteCreateError {
 function partialFailure({ state, message }: IncompleteCreateError, { __provider }: Properties): Error {
   const properties = { ...plain(state), __provider };
   return Object.assign(new AtlasError(message), { id: idOf(state), properties, reasons: [message] });
+}
+
+/** Tells the user something in one line: the engine shows what the plugin prints. */
+function notify(line: string): void {
+  console.error(line);
 }
 
 /** Runs an operation so that the user reads its error once, as one line, and an answer always comes. */

@@ -32,19 +32,20 @@ export class OrgUsers {
     }
   }
 
+  /** Invites; Atlas sends the e-mail. */
+  async createOrgUser(orgId: string, username: string, access: Access): Promise<Person> {
+    const body = { username, ...bodyOf(access) };
+    return personOf(await this.#client.fetch({ ...this.#request("POST", orgId, ""), body }, OrgUser));
+  }
+
+  /** Who is pending or a member under this id; `undefined` where nobody is. */
+  async getOrgUser(orgId: string, userId: string): Promise<Person | undefined> {
+    const user = await unlessUnknown(this.#client.fetch(this.#request("GET", orgId, `/${userId}`), OrgUser));
+    return user && personOf(user);
+  }
+
   async updateOrgUser(orgId: string, userId: string, access: Access): Promise<Person | undefined> {
-    const { roles, teamIds, groupRoleAssignments } = access;
-    const body = {
-      roles: {
-        orgRoles: roles,
-        groupRoleAssignments: groupRoleAssignments.map(({ groupId, roles }) => ({
-          groupId,
-          groupRoles: roles,
-        })),
-      },
-      teamIds,
-    };
-    const request = { ...this.#request("PATCH", orgId, `/${userId}`), body };
+    const request = { ...this.#request("PATCH", orgId, `/${userId}`), body: bodyOf(access) };
     const user = await unlessUnknown(this.#client.fetch(request, OrgUser));
     return user && personOf(user);
   }
@@ -78,6 +79,12 @@ const OrgUser = v.object({
 });
 
 const Page = v.object({ results: v.array(OrgUser), totalCount: v.number() });
+
+/** An empty list takes away what there was (documented). */
+function bodyOf({ roles, teamIds, groupRoleAssignments }: Access) {
+  const assignments = groupRoleAssignments.map(({ groupId, roles }) => ({ groupId, groupRoles: roles }));
+  return { roles: { orgRoles: roles, groupRoleAssignments: assignments }, teamIds };
+}
 
 function personOf(user: v.InferOutput<typeof OrgUser>): Person {
   return {

@@ -1,0 +1,64 @@
+import type { Access } from "./access.ts";
+import { isAtlasApiError } from "./errors.ts";
+import type { InvitationIds, InvitationsApi, PeopleList, Person } from "./invitations-api.ts";
+
+/**
+ * One generation until Atlas has retired it, and from then on its successor, for good: the operation that
+ * meets the sunset is finished by the successor. Ids of one generation mean nothing to the other, which then
+ * finds the person by their address.
+ */
+export class UntilSunset implements InvitationsApi {
+  readonly lists: readonly PeopleList[];
+  readonly #successor: InvitationsApi;
+  readonly #onSunset: () => void;
+  #current: InvitationsApi;
+
+  constructor(retiring: InvitationsApi, successor: InvitationsApi, onSunset: () => void) {
+    this.#current = retiring;
+    this.#successor = successor;
+    this.#onSunset = onSunset;
+    this.lists = retiring.lists.map(
+      (_, index) => (orgId) => this.#request(async ({ lists }) => lists[index]?.(orgId) ?? []),
+    );
+  }
+
+  createOrgInvite(orgId: string, username: string, access: Access): Promise<Person> {
+    return this.#request((api) => api.createOrgInvite(orgId, username, access));
+  }
+
+  updateOrgInvite(orgId: string, ids: InvitationIds, access: Access): Promise<Person | undefined> {
+    return this.#request((api) => api.updateOrgInvite(orgId, ids, access));
+  }
+
+  deleteOrgInvite(orgId: string, ids: InvitationIds): Promise<true | undefined> {
+    return this.#request((api) => api.deleteOrgInvite(orgId, ids));
+  }
+
+  updateOrgUser(orgId: string, userId: string, access: Access): Promise<Person | undefined> {
+    return this.#current.updateOrgUser(orgId, userId, access);
+  }
+
+  removeOrgUser(orgId: string, userId: string): Promise<true | undefined> {
+    return this.#current.removeOrgUser(orgId, userId);
+  }
+
+  async #request<Result>(send: (api: InvitationsApi) => Promise<Result>): Promise<Result> {
+    const api = this.#current;
+    try {
+      return await send(api);
+    } catch (error) {
+      if (api === this.#successor || !isSunset(error)) throw error;
+      // Requests that met it at the same time switch once.
+      if (this.#current === api) {
+        this.#current = this.#successor;
+        this.#onSunset();
+      }
+      return send(this.#successor);
+    }
+  }
+}
+
+/** A retired version answers 410 VERSION_GONE; the other 410 that is documented is about the key. */
+function isSunset(error: unknown): boolean {
+  return isAtlasApiError(error) && error.status === 410 && error.errorCode !== "PERSONAL_API_KEYS_DEPRECATED";
+}
