@@ -43,7 +43,7 @@ export class DigestAuth implements Auth {
   }
 
   async send<Answer extends Challengeable>(request: Target, dispatch: Dispatch<Answer>): Promise<Answer> {
-    if (!this.#accepted) await this.#opening;
+    if (this.#opening && !this.#accepted) await this.#opening;
     const answer = this.#authenticate(request, dispatch);
     if (!this.#accepted) this.#opening = answer.catch(() => undefined);
     return answer;
