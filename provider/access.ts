@@ -22,9 +22,9 @@ export function mergedAssignments(assignments: readonly GroupRoleAssignment[]): 
   for (const { groupId, roles } of assignments) {
     byGroup.set(groupId, [...(byGroup.get(groupId) ?? []), ...roles]);
   }
-  return [...byGroup.keys()]
-    .sort()
-    .map((groupId) => ({ groupId, roles: sortedSet(byGroup.get(groupId) ?? []) }));
+  return [...byGroup]
+    .map(([groupId, roles]) => ({ groupId, roles: sortedSet(roles) }))
+    .sort((one, other) => (one.groupId < other.groupId ? -1 : 1));
 }
 
 /** The access in its one spelling, so that two that mean the same are equal. */
