@@ -13,6 +13,13 @@ export function adviceFor(
   if (status === 403) {
     return `The API key read from ${credentials} may not do this: check that it has the role Organization Owner, and its access list.`;
   }
+  if (status >= 500) {
+    return "The trouble is at Atlas, or at a proxy on the way: try again later.";
+  }
+  // An answer of 200 comes here when it is not Atlas's; Atlas redirects nothing, and mostly names what is not there.
+  if (status < 400 || (status === 404 && errorCode === undefined)) {
+    return "Check that no proxy answers in place of Atlas, and the base URL, if you set one.";
+  }
   return undefined;
 }
 
@@ -31,6 +38,18 @@ const ADVICE: [codes: string[], advice: string][] = [
   [
     ["NOT_ORG_OWNER", "NOT_USER_ADMIN", "NOT_ORG_USER_ADMIN"],
     "The API key needs the role Organization Owner in this organization.",
+  ],
+  [
+    ["USER_CANNOT_ACCESS_GROUP", "NOT_IN_GROUP", "GROUP_NOT_FOUND", "INVALID_GROUP_ID"],
+    "Check groupRoleAssignments: the organization has no such project.",
+  ],
+  [
+    ["TEAM_NOT_FOUND", "INVALID_TEAM_ID", "TEAM_NOT_IN_ORG"],
+    "Check teamIds: the organization has no such team.",
+  ],
+  [
+    ["CANNOT_DEMOTE_LAST_ORG_OWNER", "CANNOT_DELETE_LAST_ADMIN"],
+    "An organization needs an owner: make somebody else one first.",
   ],
   [
     ["USER_CANNOT_ACCESS_ORG"],

@@ -23,7 +23,7 @@ export function configure({ config }: dynamic.ConfigureRequest): void {
 export function check(olds: Properties | undefined, news: Properties): Promise<dynamic.CheckResult> {
   return shown("check", async () => {
     const { inputs, failures, warnings } = checkInputs(news);
-    for (const warning of warnings) notify(warning);
+    for (const warning of warnings) notify(`warning: ${warning}`);
     return { inputs: { ...inputs, ...settled(olds?.status) }, failures };
   });
 }
@@ -129,9 +129,9 @@ function partialFailure({ state, message }: IncompleteCreateError, { __provider 
   return Object.assign(new AtlasError(message), { id: idOf(state), properties, reasons: [message] });
 }
 
-/** Tells the user something in one line: the engine shows what the plugin prints. */
+/** Tells the user something in one line: the engine shows, under the stack, what the plugin prints. */
 function notify(line: string): void {
-  console.error(line);
+  console.log(line);
 }
 
 /** Runs an operation so that the user reads its error once, as one line, and an answer always comes. */
@@ -144,7 +144,7 @@ async function shown<Result>(operation: string, run: () => Promise<Result>): Pro
     if (!(error instanceof AtlasError)) throw error;
     // The host writes `${error}: ${error.stack}` to stderr, beside the message that the engine shows.
     throw Object.assign(error, {
-      stack: "see the error below",
+      stack: "see its error",
       toString: () => `OrgInvitation ${operation}`,
     });
   }

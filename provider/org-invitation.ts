@@ -97,6 +97,7 @@ export class OrgInvitation extends pulumi.CustomResource {
    */
   constructor(name: string, args: OrgInvitationArgs, opts?: pulumi.CustomResourceOptions) {
     const { orgId, username, roles, teamIds, groupRoleAssignments, onAccepted, reinviteExpired } = args;
+    const declared = declaration(name, orgId, username);
     super(
       "pulumi-nodejs:dynamic/mongodbatlas:OrgInvitation",
       name,
@@ -111,7 +112,7 @@ export class OrgInvitation extends pulumi.CustomResource {
         // Every output is named here, or Pulumi forgets it once an update leaves it out (pulumi#6587).
         invitationId: undefined,
         userId: undefined,
-        status: declaredOnce(name, orgId, username),
+        status: declared,
         createdAt: undefined,
         expiresAt: undefined,
         inviterUsername: undefined,
@@ -123,26 +124,35 @@ export class OrgInvitation extends pulumi.CustomResource {
   }
 }
 
-/** The resources of each run of a program, by organization and person. */
-const declared = new WeakMap<object, Map<string, string>>();
+/** The resources of each run of a program, by person and organization. */
+const runs = new WeakMap<object, Map<string, string>>();
 
 /**
  * `undefined`, once it is clear that no other resource declares the same person. As an input it holds back the
  * registration of the second one; it stands in the place of an output, where the check of inputs drops it.
  */
-function declaredOnce(name: string, orgId: pulumi.Input<string>, username: pulumi.Input<string>) {
-  const run = pulumi.runtime.getStackResource() ?? declared;
-  return pulumi.all([orgId, username]).apply(([orgId, username]) => {
+function declaration(name: string, orgId: pulumi.Input<string>, username: pulumi.Input<string>) {
+  const run = pulumi.runtime.getStackResource() ?? runs;
+  const declared = runs.get(run) ?? new Map<string, string>();
+  runs.set(run, declared);
+  const declare = (orgId: string, username: string): undefined => {
     const person = `${username} in ${orgId}`.toLowerCase();
-    const names = declared.get(run) ?? new Map<string, string>();
-    declared.set(run, names);
-    const other = names.get(person);
-    if (other !== undefined) {
-      throw new pulumi.RunError(
-        `${person} is declared twice, by the resources "${other}" and "${name}". Remove one of them.`,
-      );
-    }
-    names.set(person, name);
-    return undefined;
-  });
+    const other = declared.get(person);
+    if (other !== undefined) throw new DeclaredTwiceError(person, other, name);
+    declared.set(person, name);
+  };
+  // Before anything is registered, where both are known already.
+  if (typeof orgId === "string" && typeof username === "string") return declare(orgId, username);
+  return pulumi.all([orgId, username]).apply(([orgId, username]) => declare(orgId, username));
+}
+
+/** Shown as one line without a stack, also where it comes out of an input: its text cannot be added to. */
+class DeclaredTwiceError extends pulumi.RunError {
+  constructor(person: string, one: string, other: string) {
+    const text = `${person} is declared twice, by the resources "${one}" and "${other}". Remove one of them.`;
+    super(text);
+    // The SDK puts the name of the input before the message, and shows the stack of a late error.
+    Object.defineProperty(this, "message", { get: () => text, set: () => undefined });
+    this.stack = text;
+  }
 }

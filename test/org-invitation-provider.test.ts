@@ -45,7 +45,7 @@ afterEach(async () => {
 
 /** What the plugin prints meanwhile, line by line. */
 async function printed(run: () => Promise<unknown>): Promise<unknown[]> {
-  const print = vi.spyOn(console, "error").mockImplementation(() => undefined);
+  const print = vi.spyOn(console, "log").mockImplementation(() => undefined);
   await run();
   return print.mock.calls.flat();
 }
@@ -64,7 +64,7 @@ describe("check", () => {
   test("prints one line for a role that it does not know", async () => {
     const lines = await printed(() => provider.check({}, { ...news, roles: ["ORG_WIZARD"] }));
     expect(lines).toEqual([
-      `${ada}: this version does not know the role ORG_WIZARD. It is sent to Atlas as it is.`,
+      `warning: ${ada}: this version does not know the role ORG_WIZARD. It is sent to Atlas as it is.`,
     ]);
   });
 
@@ -160,7 +160,7 @@ describe("the life of a resource", () => {
 
   test("takes the user's id where Atlas gave no invitation id", async () => {
     const { userId } = organization.addMember(ada);
-    vi.spyOn(console, "error").mockImplementation(() => undefined);
+    vi.spyOn(console, "log").mockImplementation(() => undefined);
     const { id, outs } = await provider.create({ ...news, onAccepted: "retain" });
     expect(id).toBe(userId);
     expect(await provider.read(id, { ...outs, __provider })).toMatchObject({ id: userId });
@@ -240,7 +240,7 @@ describe("errors", () => {
     organization.addMember(ada);
     const error = (await provider.create(news).catch((error: unknown) => error)) as Error;
     expect(error.message).toMatch(/^ada@example.com is already a member of/);
-    expect(`${error}: ${error.stack}`).toBe("OrgInvitation create: see the error below");
+    expect(`${error}: ${error.stack}`).toBe("OrgInvitation create: see its error");
   });
 
   test("that nobody foresaw keep their stack, and are errors whatever was thrown", async () => {
