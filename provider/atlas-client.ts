@@ -2,7 +2,7 @@ import { Agent, request as httpRequest } from "undici";
 import * as v from "valibot";
 import { adviceFor } from "./advice.ts";
 import type { Auth, Challengeable } from "./auth.ts";
-import { AtlasApiError, AtlasNetworkError } from "./errors.ts";
+import { AtlasApiError, type AtlasApiFailure, AtlasNetworkError } from "./errors.ts";
 
 export interface AtlasClientOptions {
   /** The origin of Atlas. */
@@ -56,13 +56,11 @@ export class AtlasClient {
     schema: Schema,
   ): Promise<v.InferOutput<Schema>> {
     const answer = await this.#send(request);
-    const document = parseJson(answer.text);
-    if (document === undefined)
-      throw unexpected(request, answer, `it holds ${nature(answer.text)}, not JSON`);
-    const parsed = v.safeParse(schema, document);
+    const parsed = v.safeParse(schema, parseJson(answer.text));
     if (parsed.success) return parsed.output;
-    const [issue] = parsed.issues;
-    throw unexpected(request, answer, `${v.getDotPath(issue) ?? "the document"}: ${issue.message}`);
+    // The issue's own message quotes the answer.
+    const place = v.getDotPath(parsed.issues[0]);
+    throw this.#unexpected(request, answer, place ? `its ${place} is missing or of another kind` : undefined);
   }
 
   /**
@@ -73,15 +71,8 @@ export class AtlasClient {
    */
   async command(request: AtlasRequest): Promise<true> {
     const answer = await this.#send(request);
-    if (answer.text.trim() !== "" && parseJson(answer.text) === undefined) {
-      throw unexpected(request, answer, `it holds ${nature(answer.text)}, not nothing`);
-    }
-    return true;
-  }
-
-  /** Closes the pool once the requests under way are answered. */
-  async close(): Promise<void> {
-    await this.#pool.close();
+    if (answer.text.trim() === "" || v.is(v.strictObject({}), parseJson(answer.text))) return true;
+    throw this.#unexpected(request, answer);
   }
 
   async #send(request: AtlasRequest): Promise<Answer> {
@@ -90,9 +81,22 @@ export class AtlasClient {
       this.#dispatch(request, authorization),
     );
     if (answer.status >= 200 && answer.status < 300) return answer;
-    const failure = failureOf(answer);
-    const advice = adviceFor(answer.status, failure.errorCode, this.#credentialsSource);
-    throw new AtlasApiError({ ...failure, status: answer.status, method, path, advice });
+    throw this.#error(request, answer, failureOf(answer));
+  }
+
+  #unexpected(request: AtlasRequest, answer: Answer, reason = `it holds ${nature(answer)}`): AtlasApiError {
+    return this.#error(request, answer, {
+      detail: `this is not an answer that the endpoint promises: ${reason}`,
+    });
+  }
+
+  #error(
+    { method, path }: AtlasRequest,
+    { status }: Answer,
+    failure: Pick<AtlasApiFailure, "errorCode" | "detail">,
+  ): AtlasApiError {
+    const advice = adviceFor(status, failure.errorCode, this.#credentialsSource);
+    return new AtlasApiError({ ...failure, status, method, path, advice });
   }
 
   async #dispatch(
@@ -127,13 +131,8 @@ export class AtlasClient {
   #reason(error: NodeJS.ErrnoException): string {
     if (error.name === "TimeoutError") return `no complete answer within ${this.#requestTimeoutMs / 1000} s`;
     // Trying several addresses of a host fails with a code and no message.
-    return `could not reach ${this.#baseUrl}: ${error.message || error.code}`;
+    return `the connection to ${this.#baseUrl} failed: ${error.message || error.code}`;
   }
-}
-
-function unexpected({ method, path }: AtlasRequest, { status }: Answer, reason: string): AtlasApiError {
-  const detail = `this is not an answer that the endpoint promises: ${reason}`;
-  return new AtlasApiError({ status, detail, method, path });
 }
 
 /** Recorded errors lack the code, carry null, or are empty or HTML: nothing in them is relied on. */
@@ -143,11 +142,11 @@ const ApiError = v.object({
   reason: v.fallback(v.optional(v.string()), undefined),
 });
 
-function failureOf({ text }: Answer): { errorCode: string | undefined; detail: string } {
-  const parsed = v.safeParse(ApiError, parseJson(text));
-  if (!parsed.success) return { errorCode: undefined, detail: `with ${nature(text)}` };
+function failureOf(answer: Answer): Pick<AtlasApiFailure, "errorCode" | "detail"> {
+  const parsed = v.safeParse(ApiError, parseJson(answer.text));
+  if (!parsed.success) return { detail: `with ${nature(answer)}` };
   const { errorCode, detail, reason } = parsed.output;
-  return { errorCode, detail: detail ?? reason ?? "without a reason" };
+  return { errorCode, detail: detail || reason || "without a reason" };
 }
 
 function parseJson(text: string): unknown {
@@ -158,7 +157,8 @@ function parseJson(text: string): unknown {
   }
 }
 
-function nature(text: string): string {
+function nature({ text }: Answer): string {
   if (text.trim() === "") return "an empty body";
+  if (parseJson(text) !== undefined) return "JSON of another kind";
   return text.trimStart().startsWith("<") ? "HTML" : "something that is not whole JSON";
 }
