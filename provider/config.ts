@@ -27,8 +27,15 @@ interface Setting {
   value: string;
 }
 
-const PUBLIC_KEY = ["MONGODB_ATLAS_PUBLIC_KEY", "MONGODB_ATLAS_PUBLIC_API_KEY", "MCLI_PUBLIC_API_KEY"];
-const PRIVATE_KEY = ["MONGODB_ATLAS_PRIVATE_KEY", "MONGODB_ATLAS_PRIVATE_API_KEY", "MCLI_PRIVATE_API_KEY"];
+type KeyNames = [publicKey: string, privateKey: string];
+
+// Each line is a source of its own: halves that were set under different names may be of different keys.
+const KEY_VARIABLES: KeyNames[] = [
+  ["MONGODB_ATLAS_PUBLIC_KEY", "MONGODB_ATLAS_PRIVATE_KEY"],
+  ["MONGODB_ATLAS_PUBLIC_API_KEY", "MONGODB_ATLAS_PRIVATE_API_KEY"],
+  ["MCLI_PUBLIC_API_KEY", "MCLI_PRIVATE_API_KEY"],
+];
+const KEY_SETTINGS: KeyNames = ["mongodbatlas:publicKey", "mongodbatlas:privateKey"];
 const COMMERCIAL = "https://cloud.mongodb.com";
 const GOVERNMENT = "https://cloud.mongodbgov.com";
 const GENERATIONS: readonly InvitationsGeneration[] = ["v2", "v1.0", "users"];
@@ -39,80 +46,67 @@ const GENERATIONS: readonly InvitationsGeneration[] = ["v2", "v1.0", "users"];
  * @throws AtlasConfigError that names the setting, where it was read and what to set instead.
  */
 export function resolveSettings(environment: Environment, stackConfig: StackConfig): Settings {
-  const inEnvironment = (names: readonly string[]) => first(names, (name) => environment[name]);
-  const inConfig = (name: string) => first([`mongodbatlas:${name}`], stackConfig);
+  const inEnvironment = (name: string) => setting(name, environment[name]);
+  const inConfig = (name: string) => setting(name, stackConfig(name));
   return {
     credentials: credentials(inEnvironment, inConfig),
     baseUrl: baseUrl(inEnvironment, inConfig),
     invitationsApi: invitationsApi(
-      inEnvironment(["MONGODB_ATLAS_INVITATIONS_API"]) ?? inConfig("invitationsApi"),
+      inEnvironment("MONGODB_ATLAS_INVITATIONS_API") ?? inConfig("mongodbatlas:invitationsApi"),
     ),
   };
 }
 
-type InEnvironment = (names: readonly string[]) => Setting | undefined;
-type InConfig = (name: string) => Setting | undefined;
+type Read = (name: string) => Setting | undefined;
 
-function first(names: readonly string[], read: StackConfig): Setting | undefined {
-  for (const name of names) {
-    const value = read(name)?.trim();
-    if (value) return { name, value };
-  }
-  return undefined;
+/** What is blank is not set. */
+function setting(name: string, text: string | undefined): Setting | undefined {
+  const value = text?.trim();
+  return value ? { name, value } : undefined;
 }
 
-function credentials(inEnvironment: InEnvironment, inConfig: InConfig): Credentials {
-  const found =
-    pair("the environment", inEnvironment(PUBLIC_KEY), inEnvironment(PRIVATE_KEY), PUBLIC_KEY, PRIVATE_KEY) ??
-    pair(
-      "the stack configuration",
-      inConfig("publicKey"),
-      inConfig("privateKey"),
-      ["mongodbatlas:publicKey"],
-      ["mongodbatlas:privateKey"],
-    );
+function credentials(inEnvironment: Read, inConfig: Read): Credentials {
+  for (const names of KEY_VARIABLES) {
+    const found = pair("the environment", inEnvironment, names);
+    if (found) return found;
+  }
+  const found = pair("the stack configuration", inConfig, KEY_SETTINGS);
   if (found) return found;
   throw new AtlasConfigError(
     "There are no credentials for Atlas. Set MONGODB_ATLAS_PUBLIC_KEY and MONGODB_ATLAS_PRIVATE_KEY in the environment, or mongodbatlas:publicKey and mongodbatlas:privateKey (with --secret) in the stack configuration.",
   );
 }
 
-/** Both halves from one place, or none there: halves of different keys never meet. */
-function pair(
-  place: string,
-  publicKey: Setting | undefined,
-  privateKey: Setting | undefined,
-  publicNames: readonly string[],
-  privateNames: readonly string[],
-): Credentials | undefined {
+/** Both halves from one source, or none there: halves of different keys never meet. */
+function pair(place: string, read: Read, [publicName, privateName]: KeyNames): Credentials | undefined {
+  const publicKey = read(publicName)?.value;
+  const privateKey = read(privateName)?.value;
   if (!publicKey && !privateKey) return undefined;
   if (!publicKey || !privateKey) {
-    const present = publicKey ?? privateKey;
-    const missing = publicKey ? privateNames[0] : publicNames[0];
+    const [present, missing] = publicKey ? [publicName, privateName] : [privateName, publicName];
     throw new AtlasConfigError(
-      `${present?.name} is set in ${place}, but ${missing} is not. Set both there, or neither.`,
+      `${present} is set in ${place}, but ${missing} is not. Set both there, or neither.`,
     );
   }
-  const source = `${place} (${publicKey.name} and ${privateKey.name})`;
   // The key travels inside a quoted string of a header.
-  if (!/^[\x21-\x7e]+$/.test(publicKey.value) || /["\\]/.test(publicKey.value)) {
+  if (!/^[\x21-\x7e]+$/.test(publicKey) || /["\\]/.test(publicKey)) {
     throw new AtlasConfigError(
-      `${publicKey.name} in ${place} is not an API public key: it holds characters that no key has. Copy the key again from Atlas, Organization Access Manager.`,
+      `${publicName} in ${place} is not an API public key: it holds characters that no key has. Copy the key again from Atlas, Organization Access Manager.`,
     );
   }
-  return { publicKey: publicKey.value, privateKey: privateKey.value, source };
+  return { publicKey, privateKey, source: `${place} (${publicName} and ${privateName})` };
 }
 
-function baseUrl(inEnvironment: InEnvironment, inConfig: InConfig): string {
-  const environment = inEnvironment(["MONGODB_ATLAS_BASE_URL"]);
+function baseUrl(inEnvironment: Read, inConfig: Read): string {
+  const environment = inEnvironment("MONGODB_ATLAS_BASE_URL");
   if (environment) return origin(environment);
-  const configured = inConfig("baseUrl");
-  const government = isGovernment(inConfig("isMongodbgovCloud"));
+  const configured = inConfig("mongodbatlas:baseUrl");
+  const government = isGovernment(inConfig("mongodbatlas:isMongodbgovCloud"));
   if (!configured) return government ? GOVERNMENT : COMMERCIAL;
   const url = origin(configured);
   if (government && url !== GOVERNMENT) {
     throw new AtlasConfigError(
-      `mongodbatlas:isMongodbgovCloud is true, but mongodbatlas:baseUrl is ${url}. Remove one of them.`,
+      "mongodbatlas:isMongodbgovCloud is true, but mongodbatlas:baseUrl is another server. Remove one of them.",
     );
   }
   return url;
@@ -126,16 +120,16 @@ function isGovernment(setting: Setting | undefined): boolean {
 }
 
 function origin({ name, value }: Setting): string {
+  // No part of the value goes into a message: tokens and passwords are put into URLs.
   const wrong = (reason: string) =>
     new AtlasConfigError(`${name} ${reason}. Give an origin, such as ${COMMERCIAL}.`);
-  if (value.includes("@")) throw wrong("holds a user name or a password, which does not belong there");
-  if (!URL.canParse(value)) throw wrong(`is "${value}", which is not a URL`);
+  if (!URL.canParse(value)) throw wrong("is not a URL");
   const url = new URL(value);
   if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(url.hostname))) {
-    throw wrong(`is "${value}": only https is allowed, as credentials travel there`);
+    throw wrong("does not begin with https://, and credentials travel there");
   }
-  if (url.pathname !== "/" || url.search || url.hash) {
-    throw wrong(`is "${value}", which has more than a scheme, a host and a port`);
+  if (url.username || url.password || url.pathname !== "/" || url.search || url.hash) {
+    throw wrong("has more than a scheme, a host and a port");
   }
   return url.origin;
 }
