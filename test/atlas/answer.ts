@@ -37,6 +37,16 @@ export class Refusal extends Error {
 /** An error answer to throw. */
 export const refusal = (...error: Parameters<typeof errorAnswer>) => new Refusal(errorAnswer(...error));
 
+/** What is answered, be it by a return or by a refusal that is thrown. */
+export function answerOf(serve: () => Answer): Answer {
+  try {
+    return serve();
+  } catch (error) {
+    if (error instanceof Refusal) return error.answer;
+    throw error;
+  }
+}
+
 /** The error code in an answer's body, if it has one. */
 export function errorCodeOf({ body }: Answer): string | undefined {
   const code = typeof body === "object" && body !== null && "errorCode" in body ? body.errorCode : undefined;

@@ -1,17 +1,19 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { type Answer, Refusal, refusal } from "./answer.ts";
+import { type Answer, answerOf, refusal } from "./answer.ts";
 import type { Call } from "./call.ts";
 import type { KeyPair } from "./digest.ts";
+import { ThrottledInvitations } from "./invitation-throttle.ts";
 import { serveInvites } from "./invites-endpoints.ts";
 import type { Organization } from "./organization.ts";
+import type { Principal } from "./principal.ts";
 import { bodyText } from "./send.ts";
 import type { Settings } from "./settings.ts";
+import { TokenBuckets } from "./token-buckets.ts";
 import { serveUsers } from "./users-endpoints.ts";
 import { negotiateJson, negotiateVersion } from "./version.ts";
 
 const ownerRole = "ORG_OWNER";
 const callerAddress = "127.0.0.1";
-const rateLimit = 500;
 
 /** An API key: whose it is, and its roles there. */
 export interface ApiKey extends KeyPair {
@@ -19,13 +21,13 @@ export interface ApiKey extends KeyPair {
   roles: string[];
 }
 
-/** A request whose key was verified. */
+/** A request whose credentials were verified. */
 export interface VerifiedRequest {
   method: string;
   url: URL;
   headers: IncomingHttpHeaders;
   text: string;
-  key: ApiKey;
+  principal: Principal;
 }
 
 /** One endpoint family of one API generation. */
@@ -73,62 +75,65 @@ export class Api {
   invitesAreGone = false;
   readonly #organizations: ReadonlyMap<string, Organization>;
   readonly #settings: Settings;
-  readonly #rateLimitUse = new Map<string, number>();
+  readonly #now: () => number;
+  readonly #buckets: TokenBuckets;
+  readonly #invitations = new ThrottledInvitations();
 
-  constructor(organizations: ReadonlyMap<string, Organization>, settings: Settings) {
+  constructor(organizations: ReadonlyMap<string, Organization>, settings: Settings, now: () => number) {
     this.#organizations = organizations;
     this.#settings = settings;
+    this.#now = now;
+    this.#buckets = new TokenBuckets(settings, now);
   }
 
   answer(request: VerifiedRequest): Answer {
-    return present(this.#answer(request), request.url.searchParams);
+    return present(
+      answerOf(() => this.#answer(request)),
+      request.url.searchParams,
+    );
   }
 
-  #answer({ method, url, headers, text, key }: VerifiedRequest): Answer {
-    try {
-      for (const family of families) {
-        const match = family.path.exec(url.pathname);
-        if (!match) continue;
-        const [, organizationId = "", id] = match;
-        const contentType = family.negotiate(headers.accept);
-        if (family.invites && this.invitesAreGone) {
-          throw refusal(410, "VERSION_GONE", "This version of the API is gone.");
-        }
-        const organization = this.#authorize(key, organizationId, family.needsOwner(method));
-        const body = parseBody(text, headers["content-type"]);
-        const caller = key.publicKey;
-        const answer = family.serve({
-          method,
-          organization,
-          id,
-          url,
-          body,
-          caller,
-          settings: this.#settings,
-        });
-        // A 204 has a content type, too (recorded).
-        const common = {
-          "Content-Type": contentType,
-          ...family.headers,
-          ...this.#rateLimitHeaders(family, organization),
-        };
-        return { ...answer, headers: { ...common, ...answer.headers } };
+  #answer({ method, url, headers, text, principal }: VerifiedRequest): Answer {
+    for (const family of families) {
+      const match = family.path.exec(url.pathname);
+      if (!match) continue;
+      const [, organizationId = "", id] = match;
+      const contentType = family.negotiate(headers.accept);
+      if (family.invites && this.invitesAreGone) {
+        throw refusal(410, "VERSION_GONE", "This version of the API is gone.");
       }
-      throw refusal(404, "RESOURCE_NOT_FOUND", `Nothing is at ${url.pathname}.`, [url.pathname]);
-    } catch (error) {
-      if (error instanceof Refusal) return error.answer;
-      throw error;
+      const organization = this.#authorize(principal, organizationId, family.needsOwner(method));
+      const serve = (): Answer => {
+        const body = parseBody(text, headers["content-type"]);
+        const caller = principal.name;
+        const call = { method, organization, id, url, body, caller, settings: this.#settings };
+        const answer = this.#throttled(call, family.serve);
+        // A 204 has a content type, too (recorded).
+        return { ...answer, headers: { "Content-Type": contentType, ...family.headers, ...answer.headers } };
+      };
+      // Documented: invitations and users have a bucket each in every organization. Inferred: who is not let
+      // in costs nothing. Unknown: which path a refusal names.
+      const bucket = `${organization.id} ${family.invites ? "invites" : "users"}`;
+      return this.#buckets.spend(bucket, url.pathname.slice(1), () => answerOf(serve));
     }
+    throw refusal(404, "RESOURCE_NOT_FOUND", `Nothing is at ${url.pathname}.`, [url.pathname]);
   }
 
-  #authorize(key: ApiKey, organizationId: string, needsOwner: boolean): Organization {
+  #throttled(call: Call, serve: (call: Call) => Answer): Answer {
+    const { invitationThrottle } = this.#settings;
+    const isInvitation = call.method === "POST" && call.id === undefined;
+    if (!invitationThrottle || !isInvitation) return serve(call);
+    return this.#invitations.send(invitationThrottle, this.#now(), () => serve(call));
+  }
+
+  #authorize(principal: Principal, organizationId: string, needsOwner: boolean): Organization {
     const organization = this.#organizations.get(organizationId);
     if (!organization) {
       throw refusal(404, "ORG_NOT_FOUND", `No organization with ID ${organizationId} exists.`, [
         organizationId,
       ]);
     }
-    if (key.organization !== organization) {
+    if (principal.organization !== organization) {
       throw refusal(401, "USER_CANNOT_ACCESS_ORG", "The key is not of this organization.", [organizationId]);
     }
     const { accessList } = organization;
@@ -140,22 +145,10 @@ export class Api {
       const detail = `IP address ${callerAddress} is not allowed to access this resource.`;
       throw refusal(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST", detail, [callerAddress]);
     }
-    if (needsOwner && !key.roles.includes(ownerRole)) {
+    if (needsOwner && !principal.roles.includes(ownerRole)) {
       throw refusal(this.#settings.notOwnerAnswer, "NOT_ORG_OWNER", "The key is not an owner's.");
     }
     return organization;
-  }
-
-  /** Recorded: they count down across methods. Nothing is refused yet at 0. */
-  #rateLimitHeaders({ invites }: Family, { id }: Organization): Record<string, string> {
-    // Documented: invitations and users have a bucket each in every organization.
-    const bucket = `${id} ${invites ? "invites" : "users"}`;
-    const used = (this.#rateLimitUse.get(bucket) ?? 0) + 1;
-    this.#rateLimitUse.set(bucket, used);
-    return {
-      "RateLimit-Limit": String(rateLimit),
-      "RateLimit-Remaining": String(Math.max(0, rateLimit - used)),
-    };
   }
 }
 

@@ -26,7 +26,10 @@ export type Damage = "half body" | "short length" | "long length";
 /** Which requests a fault strikes. */
 export interface FaultMatch {
   method?: string;
-  /** Tested against the request target, with its query. */
+  /**
+   * Tested against the request target, with its query.
+   * @default everything but OAuth, so that a fault means the same for every kind of credentials
+   */
   path?: RegExp;
   /**
    * Strike requests whose credentials were verified (true), the others (false), or all of them.
@@ -62,12 +65,18 @@ interface Pending {
 export class Faults {
   readonly #pending: Pending[] = [];
 
-  order({ method, path, authenticated, times = 1, ...fault }: FaultMatch & Fault): OrderedFault {
+  order({
+    method,
+    path = /^(?!\/api\/oauth\/)/,
+    authenticated,
+    times = 1,
+    ...fault
+  }: FaultMatch & Fault): OrderedFault {
     let strike = () => {};
     const struck = new Promise<void>((resolve) => {
       strike = resolve;
     });
-    const match = { ...(method && { method }), ...(path && { path }), authenticated: authenticated ?? true };
+    const match = { ...(method && { method }), path, authenticated: authenticated ?? true };
     const pending: Pending = { match, fault, left: times, strike };
     this.#pending.push(pending);
     return {

@@ -10,7 +10,7 @@ export interface LoggedRequest {
   authenticated: boolean;
   /** Whether the answer was a digest challenge. */
   challenge: boolean;
-  /** The public key that was verified. */
+  /** The public key, or the client id of the service account, that was verified. */
   username?: string;
   accept?: string;
   contentType?: string;
@@ -36,7 +36,7 @@ export function outcomeOf(delivery: Delivery): Partial<LoggedRequest> {
   const errorCode = answer.headers?.["X-Error-Code"] ?? errorCodeOf(answer);
   return {
     status: answer.status,
-    challenge: answer.headers?.["WWW-Authenticate"] !== undefined,
+    challenge: answer.headers?.["WWW-Authenticate"]?.startsWith("Digest ") ?? false,
     ...(errorCode !== undefined && { errorCode }),
     ...(damage && { fault: damage }),
   };

@@ -1,3 +1,7 @@
+import type { InvitationThrottle } from "./invitation-throttle.ts";
+import type { RetryAfter } from "./retry-after.ts";
+import type { RateLimit } from "./token-buckets.ts";
+
 /** What nobody outside Atlas knows for certain, or what differs between organizations: tests try each. */
 export interface Settings {
   /**
@@ -43,6 +47,37 @@ export interface Settings {
    * @default "ignored"
    */
   usernameCase: "ignored" | "significant";
+  /**
+   * The throttle of invitations, or none.
+   * @default undefined
+   */
+  invitationThrottle: InvitationThrottle | undefined;
+  /**
+   * The buckets of invitations and users in every organization. Undefined: those documented, of which the
+   * headers tell, but none of which refuses a request.
+   * @default undefined
+   */
+  rateLimit: RateLimit | undefined;
+  /**
+   * What a 429 says about when to come back.
+   * @default "seconds"
+   */
+  retryAfter: RetryAfter;
+  /**
+   * How long an access token is valid, in s.
+   * @default 3600, as documented
+   */
+  tokenLifetimeS: number;
+  /**
+   * How many valid tokens a service account may have.
+   * @default 100, as documented
+   */
+  maxActiveTokens: number;
+  /**
+   * How often a service account may ask for a token.
+   * @default 50, as documented now; it used to be 10
+   */
+  tokenRequestsPerMinute: number;
 }
 
 export const defaultSettings: Settings = {
@@ -54,4 +89,10 @@ export const defaultSettings: Settings = {
   notOwnerAnswer: 401,
   ignoresOnCreate: [],
   usernameCase: "ignored",
+  invitationThrottle: undefined,
+  rateLimit: undefined,
+  retryAfter: "seconds",
+  tokenLifetimeS: 3600,
+  maxActiveTokens: 100,
+  tokenRequestsPerMinute: 50,
 };

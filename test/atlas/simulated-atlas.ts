@@ -1,19 +1,26 @@
 import { randomBytes, randomInt, randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Answer } from "./answer.ts";
+import { type Answer, answerOf } from "./answer.ts";
 import { Api, type ApiKey } from "./api.ts";
-import { Digest } from "./digest.ts";
+import { Authentication, type ReceivedRequest } from "./authentication.ts";
 import { type Fault, type FaultMatch, Faults, type OrderedFault } from "./faults.ts";
+import { OAuthEndpoints } from "./oauth-endpoints.ts";
 import { type Mail, Organization, type World } from "./organization.ts";
 import { type LoggedRequest, logLine, outcomeOf } from "./request-log.ts";
 import { send } from "./send.ts";
+import {
+  type AccessToken,
+  type ServiceAccount,
+  type ServiceAccountOptions,
+  ServiceAccounts,
+} from "./service-accounts.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
 
 /** How a simulated Atlas starts: its clock, and any setting that differs from its default. */
 export interface SimulatedAtlasOptions extends Partial<Settings> {
   /**
-   * The clock of expiry and nonces, in ms.
+   * The clock of everything that runs out, in ms.
    * @default Date.now
    */
   now?: () => number;
@@ -30,16 +37,20 @@ export class SimulatedAtlas implements AsyncDisposable {
   readonly #world: World;
   readonly #organizations = new Map<string, Organization>();
   readonly #keys: ApiKey[] = [];
+  readonly #accounts: ServiceAccounts;
   readonly #api: Api;
-  readonly #digest: Digest<ApiKey>;
+  readonly #oauth: OAuthEndpoints;
+  readonly #authentication: Authentication;
   readonly #faults = new Faults();
   readonly #server: Server;
 
   private constructor({ now = Date.now, ...settings }: SimulatedAtlasOptions) {
     this.settings = { ...defaultSettings, ...settings };
     this.#world = { now, newId: idSource(now), settings: this.settings, mails: this.mails };
-    this.#api = new Api(this.#organizations, this.settings);
-    this.#digest = new Digest(() => this.#keys, now, this.settings);
+    this.#accounts = new ServiceAccounts(this.settings, now);
+    this.#api = new Api(this.#organizations, this.settings, now);
+    this.#oauth = new OAuthEndpoints(this.#accounts, this.settings, now);
+    this.#authentication = new Authentication(this.#keys, this.#accounts, this.settings, now);
     this.#server = createServer((request, response) => this.#serve(request, response));
     // A kept connection never closes under a client that is about to use it again.
     this.#server.keepAliveTimeout = 0;
@@ -74,6 +85,26 @@ export class SimulatedAtlas implements AsyncDisposable {
     const key = { organization, roles, publicKey, privateKey };
     this.#keys.push(key);
     return key;
+  }
+
+  /** Adds a service account to an organization, an owner's unless told otherwise. */
+  addServiceAccount(options: ServiceAccountOptions): ServiceAccount {
+    return this.#accounts.add(options);
+  }
+
+  /** Hands out an access token that nobody asked for, of a service account of its own. */
+  addAccessToken(options: Pick<ServiceAccountOptions, "organization" | "roles">): string {
+    return this.#accounts.issue(this.#accounts.add(options)).token;
+  }
+
+  /** Every access token that was handed out, oldest first, with what became of it. */
+  get tokens(): readonly AccessToken[] {
+    return this.#accounts.tokens;
+  }
+
+  /** Makes every access token invalid at once. */
+  expireTokens(): void {
+    this.#accounts.expireTokens();
   }
 
   /** Retires the invitations APIs: both generations answer 410 from now on. */
@@ -122,33 +153,31 @@ export class SimulatedAtlas implements AsyncDisposable {
     if (text === undefined) return;
     if (text !== "") logged.body = parsedOrText(text);
 
-    // A second kind of credentials would be looked at here, by the scheme of the header.
-    const outcome = this.#digest.verify(method, target, headers.authorization);
-    if ("key" in outcome) {
+    const { caller, handle } = this.#receive({ method, target, headers, text });
+    if (caller !== undefined) {
       logged.authenticated = true;
-      logged.username = outcome.key.publicKey;
+      logged.username = caller;
     }
-    const handle = (): Answer =>
-      "key" in outcome
-        ? this.#api.answer({ method, url: new URL(target, this.url), headers, text, key: outcome.key })
-        : challengeAnswer(outcome.challenge);
     const delivery = await this.#faults.deliver(logged, handle);
     Object.assign(logged, outcomeOf(delivery));
     send(response, delivery);
   }
-}
 
-/** Recorded: one body, without parameters, for a wrong public key, a wrong private key and no key at all. */
-const challengeAnswer = (challenge: string): Answer => ({
-  status: 401,
-  headers: { "Content-Type": "application/json", "WWW-Authenticate": challenge },
-  body: {
-    error: 401,
-    reason: "Unauthorized",
-    detail: "You are not authorized for this resource.",
-    errorCode: "UNEXPECTED_ERROR",
-  },
-});
+  /** Verifies the credentials of a request when it arrives: whose they are, and how to answer it later. */
+  #receive(request: ReceivedRequest): { caller?: string; handle: () => Answer } {
+    const { method, target, headers, text } = request;
+    if (target.startsWith("/api/oauth/")) {
+      const account = this.#oauth.verify(headers);
+      const handle = () => answerOf(() => this.#oauth.answer(request));
+      return { ...(account && { caller: account.clientId }), handle };
+    }
+    const principal = this.#authentication.verify(request);
+    if ("refused" in principal) return { handle: () => principal.refused };
+    const handle = () =>
+      this.#api.answer({ method, url: new URL(target, this.url), headers, text, principal });
+    return { caller: principal.name, handle };
+  }
+}
 
 /** Ids of 24 hexadecimal digits, each greater than the one before as long as the clock does not run back. */
 function idSource(now: () => number): () => string {
