@@ -1,19 +1,25 @@
-import { Agent, request as httpRequest } from "undici";
 import * as v from "valibot";
 import { adviceFor } from "./advice.ts";
-import type { Auth, Challengeable } from "./auth.ts";
-import { AtlasApiError, type AtlasApiFailure, AtlasNetworkError } from "./errors.ts";
+import type { Auth } from "./auth.ts";
+import { type Clock, duration } from "./clock.ts";
+import { AtlasApiError, type AtlasApiFailure } from "./errors.ts";
+import type { Limits } from "./limits.ts";
+import { backoffMs, endingOf, POLICIES, paceOf, retryAfterMs } from "./retry.ts";
+import type { Answer, Transport } from "./transport.ts";
 
 export interface AtlasClientOptions {
-  /** The origin of Atlas. */
-  baseUrl: string;
+  transport: Transport;
+  limits: Limits;
+  clock: Clock;
   auth: Auth;
   /** Where the credentials were read, for errors: names, never values. */
   credentialsSource: string;
-  /** How long a connection may take to open. @default 10000 */
-  connectTimeoutMs?: number;
-  /** How long one HTTP request may take as a whole, its answer included. @default 60000 */
-  requestTimeoutMs?: number;
+  /** How long one request may wait in all before it is given up. */
+  maxWaitMs: number;
+  /** Takes the one line that tells the user of a wait. */
+  notify: (line: string) => void;
+  /** Takes one line a request, where the user asked for them. */
+  debug?: ((line: string) => void) | undefined;
 }
 
 export interface AtlasRequest {
@@ -22,27 +28,29 @@ export interface AtlasRequest {
   path: string;
   /** The media type that names the version of the API, for `Accept` and for the body. */
   mediaType: string;
-  body?: unknown;
+  /** A document; or a form, where the endpoint takes one. */
+  body?: object | undefined;
+  form?: Record<string, string>;
+  /** Whom or what it is about, for the line that says who waits. */
+  subject: string;
+  /** Whether Atlas sends an e-mail for it. */
+  invites?: boolean;
+  /**
+   * Called before the request is repeated although Atlas may have carried it out: it throws where that is so,
+   * or where what the request was based on has changed. A POST without it is never repeated then.
+   */
+  beforeRepeat?: (() => Promise<void>) | undefined;
 }
 
-interface Answer extends Challengeable {
-  text: string;
-}
+// Below this, a wait is not worth a line.
+const WORTH_A_LINE_MS = 2_000;
 
-/** The Atlas Administration API over HTTPS: one pool of connections, one kind of credentials. */
+/** The Atlas Administration API: one kind of credentials, and one policy for everything that can go wrong. */
 export class AtlasClient {
-  readonly #baseUrl: string;
-  readonly #auth: Auth;
-  readonly #credentialsSource: string;
-  readonly #requestTimeoutMs: number;
-  readonly #pool: Agent;
+  readonly #options: AtlasClientOptions;
 
   constructor(options: AtlasClientOptions) {
-    this.#baseUrl = options.baseUrl;
-    this.#auth = options.auth;
-    this.#credentialsSource = options.credentialsSource;
-    this.#requestTimeoutMs = options.requestTimeoutMs ?? 60_000;
-    this.#pool = new Agent({ connect: { timeout: options.connectTimeoutMs ?? 10_000 } });
+    this.#options = options;
   }
 
   /**
@@ -75,13 +83,84 @@ export class AtlasClient {
     throw this.#unexpected(request, answer);
   }
 
+  /** The answer that was asked for, however often it takes. */
   async #send(request: AtlasRequest): Promise<Answer> {
-    const { method, path } = request;
-    const answer = await this.#auth.send({ method, target: path }, (authorization) =>
-      this.#dispatch(request, authorization),
+    const { limits, clock, maxWaitMs } = this.#options;
+    const startedAt = clock.now();
+    for (let tries = 1; ; tries++) {
+      const leftMs = startedAt + maxWaitMs - clock.now();
+      await limits.turn(request, leftMs);
+      const outcome = await this.#try(request, tries);
+      if (!("error" in outcome)) return outcome.answer;
+      await this.#prepareRepeat(request, outcome, tries, leftMs);
+    }
+  }
+
+  async #try(request: AtlasRequest, tries: number): Promise<{ answer: Answer } | Failed> {
+    const { limits, clock, debug } = this.#options;
+    const askedAt = clock.now();
+    let said: unknown = "no answer";
+    try {
+      const answer = await this.#exchange(request);
+      said = answer.status;
+      limits.observe(request, answer);
+      if (answer.status >= 200 && answer.status < 300) return { answer };
+      const failure = failureOf(answer);
+      return { answer, failure, error: this.#error(request, answer, failure) };
+    } catch (error) {
+      return { error };
+    } finally {
+      debug?.(`${request.method} ${request.path} ${said} ${clock.now() - askedAt} ms, try ${tries}`);
+    }
+  }
+
+  #exchange({ method, path, mediaType, body, form }: AtlasRequest): Promise<Answer> {
+    const { auth, transport } = this.#options;
+    const contentType = form ? "application/x-www-form-urlencoded" : body && mediaType;
+    const content = form ? new URLSearchParams(form).toString() : body && JSON.stringify(body);
+    return auth.send({ method, target: path }, (authorization) =>
+      transport.exchange({
+        method,
+        target: path,
+        headers: {
+          accept: mediaType,
+          ...(authorization && { authorization }),
+          ...(contentType && { "content-type": contentType }),
+        },
+        body: content,
+      }),
     );
-    if (answer.status >= 200 && answer.status < 300) return answer;
-    throw this.#error(request, answer, failureOf(answer));
+  }
+
+  /** Waits as the policy says; throws where the request is not to be sent again. */
+  async #prepareRepeat(request: AtlasRequest, failed: Failed, tries: number, leftMs: number): Promise<void> {
+    const { limits, clock, notify } = this.#options;
+    const { error, answer, failure } = failed;
+    const ending = endingOf(error);
+    const { repeat, tries: most = Number.POSITIVE_INFINITY, wait } = POLICIES[ending];
+    const looks = repeat === "lookFirst";
+    if (repeat === "never" || (looks && request.method === "POST" && !request.beforeRepeat)) throw error;
+    if (tries >= most) throw noted(error, `Tried ${tries} times.`);
+
+    if (wait === "gate") {
+      limits.throttled(paceOf(failure?.parameters ?? [], failure?.detail ?? ""));
+    } else {
+      const asked = answer && retryAfterMs(answer.headers["retry-after"], clock.now());
+      const waitMs = asked ?? backoffMs(tries, clock.random());
+      if (waitMs > leftMs) {
+        const wait = `Waiting ${duration(waitMs)} more for it is longer than mongodbatlas:maxWait allows.`;
+        throw noted(error, wait);
+      }
+      if (ending === "limited") {
+        limits.exhausted(request, waitMs);
+      } else {
+        if (waitMs >= WORTH_A_LINE_MS) {
+          notify(`${request.subject} waits ${duration(waitMs)}: ${sentence(error)}`);
+        }
+        await clock.sleep(waitMs);
+      }
+    }
+    if (looks) await request.beforeRepeat?.();
   }
 
   #unexpected(request: AtlasRequest, answer: Answer, reason = `it holds ${nature(answer)}`): AtlasApiError {
@@ -95,44 +174,27 @@ export class AtlasClient {
     { status }: Answer,
     failure: Pick<AtlasApiFailure, "errorCode" | "detail">,
   ): AtlasApiError {
-    const advice = adviceFor(status, failure.errorCode, this.#credentialsSource);
+    const advice = adviceFor(status, failure.errorCode, this.#options.credentialsSource);
     return new AtlasApiError({ ...failure, status, method, path, advice });
   }
+}
 
-  async #dispatch(
-    { method, path, mediaType, body }: AtlasRequest,
-    authorization: string | undefined,
-  ): Promise<Answer> {
-    let status: number | undefined;
-    try {
-      const response = await httpRequest(this.#baseUrl + path, {
-        dispatcher: this.#pool,
-        signal: AbortSignal.timeout(this.#requestTimeoutMs),
-        method,
-        headers: {
-          accept: mediaType,
-          ...(authorization && { authorization }),
-          ...(body !== undefined && { "content-type": mediaType }),
-        },
-        body: body === undefined ? null : JSON.stringify(body),
-      });
-      status = response.statusCode;
-      return { status, headers: response.headers, text: await response.body.text() };
-    } catch (error) {
-      const reason = this.#reason(error as NodeJS.ErrnoException);
-      throw new AtlasNetworkError(
-        method,
-        path,
-        status === undefined ? reason : `the answer, status ${status}, broke off: ${reason}`,
-      );
-    }
-  }
+interface Failed {
+  error: unknown;
+  answer?: Answer;
+  failure?: Failure;
+}
 
-  #reason(error: NodeJS.ErrnoException): string {
-    if (error.name === "TimeoutError") return `no complete answer within ${this.#requestTimeoutMs / 1000} s`;
-    // Trying several addresses of a host fails with a code and no message.
-    return `the connection to ${this.#baseUrl} failed: ${error.message || error.code}`;
-  }
+type Failure = Pick<AtlasApiFailure, "errorCode" | "detail"> & { parameters?: unknown[] };
+
+function sentence(error: unknown): string {
+  const { message } = error as Error;
+  return /[.!?]$/.test(message) ? message : `${message}.`;
+}
+
+/** The same error, with one more sentence. */
+function noted(error: unknown, note: string): Error {
+  return Object.assign(error as Error, { message: `${sentence(error)} ${note}` });
 }
 
 /** Recorded errors lack the code, carry null, or are empty or HTML: nothing in them is relied on. */
@@ -140,13 +202,21 @@ const ApiError = v.object({
   errorCode: v.fallback(v.optional(v.string()), undefined),
   detail: v.fallback(v.optional(v.string()), undefined),
   reason: v.fallback(v.optional(v.string()), undefined),
+  parameters: v.fallback(v.array(v.unknown()), []),
+  // The token endpoint's own, by OAuth 2.0 (RFC 6749, 5.2); elsewhere `error` is the status.
+  error: v.fallback(v.optional(v.string()), undefined),
+  error_description: v.fallback(v.optional(v.string()), undefined),
 });
 
-function failureOf(answer: Answer): Pick<AtlasApiFailure, "errorCode" | "detail"> {
+function failureOf(answer: Answer): Failure {
   const parsed = v.safeParse(ApiError, parseJson(answer.text));
   if (!parsed.success) return { detail: `with ${nature(answer)}` };
-  const { errorCode, detail, reason } = parsed.output;
-  return { errorCode, detail: detail || reason || "without a reason" };
+  const { errorCode, error, detail, error_description, reason, parameters } = parsed.output;
+  return {
+    errorCode: errorCode ?? error,
+    detail: detail || error_description || reason || "without a reason",
+    parameters,
+  };
 }
 
 function parseJson(text: string): unknown {

@@ -22,6 +22,19 @@ export interface Auth {
   send<Answer extends Challengeable>(request: Target, dispatch: Dispatch<Answer>): Promise<Answer>;
 }
 
+/** Credentials that are the same for every request, such as an access token. */
+export class FixedAuth implements Auth {
+  readonly #authorization: string;
+
+  constructor(authorization: string) {
+    this.#authorization = authorization;
+  }
+
+  send<Answer extends Challengeable>(_request: Target, dispatch: Dispatch<Answer>): Promise<Answer> {
+    return dispatch(this.#authorization);
+  }
+}
+
 /** A programmatic API key of Atlas. */
 export interface ApiKey {
   publicKey: string;
@@ -45,7 +58,13 @@ export class DigestAuth implements Auth {
   async send<Answer extends Challengeable>(request: Target, dispatch: Dispatch<Answer>): Promise<Answer> {
     if (this.#opening && !this.#accepted) await this.#opening;
     const answer = this.#authenticate(request, dispatch);
-    if (!this.#accepted) this.#opening = answer.catch(() => undefined);
+    if (!this.#accepted) {
+      this.#opening ??= answer
+        .catch(() => undefined)
+        .finally(() => {
+          this.#opening = undefined;
+        });
+    }
     return answer;
   }
 
@@ -69,11 +88,14 @@ export class DigestAuth implements Auth {
   }
 }
 
-/** The Digest challenge among those of a 401; no other scheme is ever answered. */
+// The scheme with its parameters, up to where the next challenge begins.
+const DIGEST = /(?:^|,)\s*(Digest\s+(?:[\w-]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s",]*)[\s,]*)+)/i;
+
+/** The first Digest challenge of a 401; no other scheme is ever answered. */
 function digestChallenge({ status, headers }: Challengeable): string | undefined {
   if (status !== 401) return undefined;
   const offered = [headers["www-authenticate"] ?? []].flat().join(", ");
-  return /(?:^|,\s*)(Digest\s.*)$/is.exec(offered)?.[1];
+  return DIGEST.exec(offered)?.[1];
 }
 
 function isStale(challenge: string): boolean {

@@ -13,11 +13,14 @@ export class AtlasNetworkError extends AtlasError {
   override readonly name = "AtlasNetworkError";
   readonly method: string;
   readonly path: string;
+  /** Whether the request may have reached Atlas, which may then have carried it out. */
+  readonly sent: boolean;
 
-  constructor(method: string, path: string, reason: string) {
+  constructor(method: string, path: string, reason: string, sent = true) {
     super(`${method} ${path}: ${reason}`);
     this.method = method;
     this.path = path;
+    this.sent = sent;
   }
 }
 

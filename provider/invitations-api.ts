@@ -1,5 +1,5 @@
 import type { Access } from "./access.ts";
-import { isAtlasApiError } from "./errors.ts";
+import { AtlasError, isAtlasApiError } from "./errors.ts";
 
 /** What Atlas says about one address in one organization. */
 export interface Person {
@@ -24,28 +24,53 @@ export interface Person {
 /** Everyone whom one endpoint shows. */
 export type PeopleList = (orgId: string) => Promise<Person[]>;
 
-/** The ids by which an invitation is addressed; each generation has its own. */
-export type InvitationIds = Pick<Person, "invitationId" | "userId">;
+/** Whose invitation it is, and the ids by which it is addressed: each generation has its own. */
+export type Invitee = Pick<Person, "username" | "invitationId" | "userId">;
+
+/** What a request was based on has changed, or it was carried out already: another look is due. */
+export class OutdatedError extends AtlasError {
+  override readonly name = "OutdatedError";
+}
 
 /** One generation of the API that carries invitations; the lifecycle does not know which it has. */
 export interface InvitationsApi {
   /** Where to look a person up, in order: whom the first does not show, the next may. */
   readonly lists: readonly PeopleList[];
 
-  /** Invites; Atlas sends the e-mail. */
-  createOrgInvite(orgId: string, username: string, access: Access): Promise<Person>;
+  /**
+   * Invites; Atlas sends the e-mail.
+   *
+   * @param beforeRepeat - Called before it is sent again although Atlas may have carried it out: throws an
+   *   `OutdatedError` where the person is known by then.
+   */
+  createOrgInvite(
+    orgId: string,
+    username: string,
+    access: Access,
+    beforeRepeat: () => Promise<void>,
+  ): Promise<Person>;
 
   /** Grants another access. `undefined` where Atlas has no such pending invitation: gone, or accepted. */
-  updateOrgInvite(orgId: string, ids: InvitationIds, access: Access): Promise<Person | undefined>;
+  updateOrgInvite(orgId: string, invitee: Invitee, access: Access): Promise<Person | undefined>;
 
   /** Cancels. `undefined` where Atlas has no such pending invitation: gone, or accepted. */
-  deleteOrgInvite(orgId: string, ids: InvitationIds): Promise<true | undefined>;
+  deleteOrgInvite(orgId: string, invitee: Invitee): Promise<true | undefined>;
 
-  /** Grants a member another access. `undefined` where there is no such member. */
-  updateOrgUser(orgId: string, userId: string, access: Access): Promise<Person | undefined>;
+  /** Grants a member another access. `undefined` where there is no such member any more. */
+  updateMember(orgId: string, member: Invitee, access: Access): Promise<Person | undefined>;
 
-  /** Removes a member from the organization. `undefined` where there is no such member. */
-  removeOrgUser(orgId: string, userId: string): Promise<true | undefined>;
+  /** Removes a member from the organization. `undefined` where there is no such member any more. */
+  removeMember(orgId: string, member: Invitee): Promise<true | undefined>;
+}
+
+/** The result, or `undefined` where the request was based on what is no longer so. */
+export async function unlessOutdated<Result>(request: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await request;
+  } catch (error) {
+    if (error instanceof OutdatedError) return undefined;
+    throw error;
+  }
 }
 
 /** Whether somebody else may have been faster: the person is invited, or a member, by now. */

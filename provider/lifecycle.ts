@@ -1,6 +1,6 @@
 import { type Access, sameAccess } from "./access.ts";
 import { AtlasError } from "./errors.ts";
-import { type InvitationsApi, isConflict, type Person } from "./invitations-api.ts";
+import { type InvitationsApi, isConflict, OutdatedError, type Person } from "./invitations-api.ts";
 import {
   adoption,
   LIFECYCLE,
@@ -88,8 +88,7 @@ export class Lifecycle {
         case "cancel":
           return this.#api.deleteOrgInvite(orgId, person as Person);
         case "removeMember":
-          await this.#api.removeOrgUser(orgId, person?.userId as string);
-          return true;
+          return this.#api.removeMember(orgId, person as Person);
         case "refuse":
           throw new AtlasError(refusal("delete", row, state));
         default:
@@ -109,7 +108,7 @@ export class Lifecycle {
       if (step === "keepMember" || sameAccess(person.access, inputs)) return person;
       return step === "grantInvited"
         ? this.#api.updateOrgInvite(inputs.orgId, person, inputs)
-        : this.#api.updateOrgUser(inputs.orgId, person.userId as string, inputs);
+        : this.#api.updateMember(inputs.orgId, person, inputs);
     });
   }
 
@@ -118,9 +117,9 @@ export class Lifecycle {
     const { orgId, username } = inputs;
     let invited: Person;
     try {
-      invited = await this.#api.createOrgInvite(orgId, username, inputs);
+      invited = await this.#api.createOrgInvite(orgId, username, inputs, () => this.#expectUnknown(inputs));
     } catch (error) {
-      if (isLastLook || !isConflict(error)) throw error;
+      if (isLastLook || !(isConflict(error) || error instanceof OutdatedError)) throw error;
       return undefined;
     }
     if (sameAccess(invited.access, inputs)) return invited;
@@ -163,6 +162,15 @@ export class Lifecycle {
     throw new AtlasError(
       `Atlas contradicts itself about ${username} in ${orgId}: what it lists of them, and what it answers when asked to change that, do not agree. Run the command again; if it stays so, settle it in Atlas. An invitation to a project, for one, can only be cancelled there.`,
     );
+  }
+
+  /** @throws OutdatedError where Atlas has the invitation after all. */
+  async #expectUnknown(inputs: OrgInvitationInputs): Promise<void> {
+    const { orgId, username, onAccepted } = inputs;
+    this.#people.doubt(orgId, username);
+    const person = await this.#find(inputs);
+    const row = standing(person?.orgMembershipStatus, onAccepted);
+    if (LIFECYCLE[row].create !== "invite") throw new OutdatedError(`${username} is known to ${orgId}.`);
   }
 
   /** A look-up that fails is an error, never "gone". */

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { type Access, canonicalAccess } from "./access.ts";
 import type { AtlasClient, AtlasRequest } from "./atlas-client.ts";
-import { type InvitationIds, type InvitationsApi, type Person, unlessUnknown } from "./invitations-api.ts";
+import { type InvitationsApi, type Invitee, type Person, unlessUnknown } from "./invitations-api.ts";
 import type { OrgUsers } from "./org-users.ts";
 
 /** The generations with endpoints of their own for invitations: all of a page of the vendor's, and its v2. */
@@ -13,8 +13,8 @@ export const INVITES = {
 /** `/orgs/{orgId}/invites`, of v1.0 or v2. It shows pending invitations only, and can never touch a member. */
 export class OrgInvites implements InvitationsApi {
   readonly lists: InvitationsApi["lists"];
-  readonly updateOrgUser: InvitationsApi["updateOrgUser"];
-  readonly removeOrgUser: InvitationsApi["removeOrgUser"];
+  readonly updateMember: InvitationsApi["updateMember"];
+  readonly removeMember: InvitationsApi["removeMember"];
   readonly #client: AtlasClient;
   readonly #root: string;
   readonly #mediaType: string;
@@ -28,17 +28,25 @@ export class OrgInvites implements InvitationsApi {
     this.#root = root;
     this.#mediaType = mediaType;
     this.lists = [(orgId) => this.listOrgInvites(orgId), (orgId) => users.listOrgUsers(orgId)];
-    this.updateOrgUser = users.updateOrgUser.bind(users);
-    this.removeOrgUser = users.removeOrgUser.bind(users);
+    this.updateMember = users.updateMember.bind(users);
+    this.removeMember = users.removeMember.bind(users);
   }
 
   /** Not paginated (documented). The filter by username is not used: whether it heeds letter case is unknown. */
   async listOrgInvites(orgId: string): Promise<Person[]> {
-    const invitations = await this.#client.fetch(this.#request("GET", orgId), v.array(Invitation));
+    const invitations = await this.#client.fetch(
+      this.#request("GET", orgId, "the list of invitations"),
+      v.array(Invitation),
+    );
     return invitations.map(personOf);
   }
 
-  async createOrgInvite(orgId: string, username: string, access: Access): Promise<Person> {
+  async createOrgInvite(
+    orgId: string,
+    username: string,
+    access: Access,
+    beforeRepeat: () => Promise<void>,
+  ): Promise<Person> {
     const { roles, teamIds, groupRoleAssignments } = access;
     const body = {
       username,
@@ -46,32 +54,38 @@ export class OrgInvites implements InvitationsApi {
       ...(teamIds.length > 0 && { teamIds }),
       ...(groupRoleAssignments.length > 0 && { groupRoleAssignments }),
     };
-    return personOf(await this.#client.fetch({ ...this.#request("POST", orgId), body }, Invitation));
+    const request = { ...this.#request("POST", orgId, username), body, invites: true, beforeRepeat };
+    return personOf(await this.#client.fetch(request, Invitation));
   }
 
   async updateOrgInvite(
     orgId: string,
-    { invitationId }: InvitationIds,
+    { username, invitationId }: Invitee,
     { roles, teamIds, groupRoleAssignments }: Access,
   ): Promise<Person | undefined> {
     if (!invitationId) return undefined;
     const request = {
-      ...this.#request("PATCH", orgId, invitationId),
+      ...this.#request("PATCH", orgId, username, invitationId),
       body: { roles, teamIds, groupRoleAssignments },
     };
     const invitation = await unlessUnknown(this.#client.fetch(request, Invitation));
     return invitation && personOf(invitation);
   }
 
-  async deleteOrgInvite(orgId: string, { invitationId }: InvitationIds): Promise<true | undefined> {
+  async deleteOrgInvite(orgId: string, { username, invitationId }: Invitee): Promise<true | undefined> {
     if (!invitationId) return undefined;
-    const request = this.#request("DELETE", orgId, invitationId);
+    const request = this.#request("DELETE", orgId, username, invitationId);
     return unlessUnknown(this.#client.command(request));
   }
 
-  #request(method: AtlasRequest["method"], orgId: string, invitationId?: string): AtlasRequest {
+  #request(
+    method: AtlasRequest["method"],
+    orgId: string,
+    subject: string,
+    invitationId?: string,
+  ): AtlasRequest {
     const path = `${this.#root}/${orgId}/invites${invitationId ? `/${invitationId}` : ""}`;
-    return { method, path, mediaType: this.#mediaType };
+    return { method, path, mediaType: this.#mediaType, subject };
   }
 }
 

@@ -1,7 +1,13 @@
 import * as v from "valibot";
 import { type Access, canonicalAccess } from "./access.ts";
 import type { AtlasClient, AtlasRequest } from "./atlas-client.ts";
-import { type Person, unlessUnknown } from "./invitations-api.ts";
+import {
+  type Invitee,
+  OutdatedError,
+  type Person,
+  unlessOutdated,
+  unlessUnknown,
+} from "./invitations-api.ts";
 
 const MEDIA_TYPE = "application/vnd.atlas.2025-02-19+json";
 // The most that a page may hold (documented).
@@ -26,38 +32,62 @@ export class OrgUsers {
         ["pageNum", String(pageNum)],
         ...STATUSES.map((status) => ["orgMembershipStatuses", status] as [string, string]),
       ]);
-      const page = await this.#client.fetch(this.#request("GET", orgId, `?${query}`), Page);
+      const page = await this.#client.fetch(
+        this.#request("GET", orgId, "the list of users", `?${query}`),
+        Page,
+      );
       people.push(...page.results.map(personOf));
       if (page.results.length === 0 || people.length >= page.totalCount) return people;
     }
   }
 
-  /** Invites; Atlas sends the e-mail. */
-  async createOrgUser(orgId: string, username: string, access: Access): Promise<Person> {
+  /** Invites; Atlas sends the e-mail. `beforeRepeat` as in `InvitationsApi`. */
+  async createOrgUser(
+    orgId: string,
+    username: string,
+    access: Access,
+    beforeRepeat: () => Promise<void>,
+  ): Promise<Person> {
     const body = { username, ...bodyOf(access) };
-    return personOf(await this.#client.fetch({ ...this.#request("POST", orgId, ""), body }, OrgUser));
+    const request = { ...this.#request("POST", orgId, username), body, invites: true, beforeRepeat };
+    return personOf(await this.#client.fetch(request, OrgUser));
   }
 
-  /** Who is pending or a member under this id; `undefined` where nobody is. */
-  async getOrgUser(orgId: string, userId: string): Promise<Person | undefined> {
-    const user = await unlessUnknown(this.#client.fetch(this.#request("GET", orgId, `/${userId}`), OrgUser));
-    return user && personOf(user);
+  /** Grants another access, to whoever it is: a member or somebody pending. */
+  async updateOrgUser(orgId: string, user: Invitee, access: Access, beforeRepeat?: () => Promise<void>) {
+    const request = { ...this.#requestFor("PATCH", orgId, user), body: bodyOf(access), beforeRepeat };
+    const updated = await unlessUnknown(this.#client.fetch(request, OrgUser));
+    return updated && personOf(updated);
   }
 
-  async updateOrgUser(orgId: string, userId: string, access: Access): Promise<Person | undefined> {
-    const request = { ...this.#request("PATCH", orgId, `/${userId}`), body: bodyOf(access) };
-    const user = await unlessUnknown(this.#client.fetch(request, OrgUser));
-    return user && personOf(user);
+  /** Removes whoever it is: a member as well as somebody pending. */
+  removeOrgUser(orgId: string, user: Invitee, beforeRepeat: () => Promise<void>): Promise<true | undefined> {
+    return unlessUnknown(this.#client.command({ ...this.#requestFor("DELETE", orgId, user), beforeRepeat }));
   }
 
-  /** Removes a member as well as an invitation: whoever calls it has looked who it is. */
-  async removeOrgUser(orgId: string, userId: string): Promise<true | undefined> {
-    const request = this.#request("DELETE", orgId, `/${userId}`);
-    return unlessUnknown(this.#client.command(request));
+  updateMember(orgId: string, member: Invitee, access: Access): Promise<Person | undefined> {
+    return this.updateOrgUser(orgId, member, access);
   }
 
-  #request(method: AtlasRequest["method"], orgId: string, rest: string): AtlasRequest {
-    return { method, path: `/api/atlas/v2/orgs/${orgId}/users${rest}`, mediaType: MEDIA_TYPE };
+  /** Looks again before it repeats the request: who left may have been invited meanwhile. */
+  async removeMember(orgId: string, member: Invitee): Promise<true | undefined> {
+    return unlessOutdated(this.removeOrgUser(orgId, member, () => this.expect("ACTIVE", orgId, member)));
+  }
+
+  /** @throws OutdatedError unless Atlas says this of the person, now. */
+  async expect(orgMembershipStatus: string, orgId: string, user: Invitee): Promise<void> {
+    const found = await unlessUnknown(this.#client.fetch(this.#requestFor("GET", orgId, user), OrgUser));
+    if (found?.orgMembershipStatus !== orgMembershipStatus) {
+      throw new OutdatedError(`${user.username} is no longer ${orgMembershipStatus}.`);
+    }
+  }
+
+  #requestFor(method: AtlasRequest["method"], orgId: string, { username, userId }: Invitee): AtlasRequest {
+    return this.#request(method, orgId, username, `/${userId}`);
+  }
+
+  #request(method: AtlasRequest["method"], orgId: string, subject: string, rest = ""): AtlasRequest {
+    return { method, path: `/api/atlas/v2/orgs/${orgId}/users${rest}`, mediaType: MEDIA_TYPE, subject };
   }
 }
 

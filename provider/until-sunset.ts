@@ -1,6 +1,6 @@
 import type { Access } from "./access.ts";
 import { isAtlasApiError } from "./errors.ts";
-import type { InvitationIds, InvitationsApi, PeopleList, Person } from "./invitations-api.ts";
+import type { InvitationsApi, Invitee, PeopleList, Person } from "./invitations-api.ts";
 
 /**
  * One generation until Atlas has retired it, and from then on its successor, for good: the operation that
@@ -22,24 +22,29 @@ export class UntilSunset implements InvitationsApi {
     );
   }
 
-  createOrgInvite(orgId: string, username: string, access: Access): Promise<Person> {
-    return this.#request((api) => api.createOrgInvite(orgId, username, access));
+  createOrgInvite(
+    orgId: string,
+    username: string,
+    access: Access,
+    beforeRepeat: () => Promise<void>,
+  ): Promise<Person> {
+    return this.#request((api) => api.createOrgInvite(orgId, username, access, beforeRepeat));
   }
 
-  updateOrgInvite(orgId: string, ids: InvitationIds, access: Access): Promise<Person | undefined> {
-    return this.#request((api) => api.updateOrgInvite(orgId, ids, access));
+  updateOrgInvite(orgId: string, invitee: Invitee, access: Access): Promise<Person | undefined> {
+    return this.#request((api) => api.updateOrgInvite(orgId, invitee, access));
   }
 
-  deleteOrgInvite(orgId: string, ids: InvitationIds): Promise<true | undefined> {
-    return this.#request((api) => api.deleteOrgInvite(orgId, ids));
+  deleteOrgInvite(orgId: string, invitee: Invitee): Promise<true | undefined> {
+    return this.#request((api) => api.deleteOrgInvite(orgId, invitee));
   }
 
-  updateOrgUser(orgId: string, userId: string, access: Access): Promise<Person | undefined> {
-    return this.#current.updateOrgUser(orgId, userId, access);
+  updateMember(orgId: string, member: Invitee, access: Access): Promise<Person | undefined> {
+    return this.#current.updateMember(orgId, member, access);
   }
 
-  removeOrgUser(orgId: string, userId: string): Promise<true | undefined> {
-    return this.#current.removeOrgUser(orgId, userId);
+  removeMember(orgId: string, member: Invitee): Promise<true | undefined> {
+    return this.#current.removeMember(orgId, member);
   }
 
   async #request<Result>(send: (api: InvitationsApi) => Promise<Result>): Promise<Result> {

@@ -1,45 +1,46 @@
 import type { Access } from "./access.ts";
-import type { InvitationIds, InvitationsApi, Person } from "./invitations-api.ts";
+import { type InvitationsApi, type Invitee, type Person, unlessOutdated } from "./invitations-api.ts";
 import type { OrgUsers } from "./org-users.ts";
 
 /**
  * Invitations through the organization's users (2025-02-19), which replaces the invitations API.
  *
  * Its requests act on members as well: DELETE removes one. So the status is read immediately before each of
- * them, and nothing is done to anybody who is not pending. Who accepts between the two requests, a matter of
- * milliseconds, is treated as they were.
+ * them, a repeated one too, and nothing is done to anybody who is not pending. Who accepts between the two
+ * requests, a matter of milliseconds, is treated as they were.
  */
 export class UserInvites implements InvitationsApi {
   readonly lists: InvitationsApi["lists"];
-  readonly updateOrgUser: InvitationsApi["updateOrgUser"];
-  readonly removeOrgUser: InvitationsApi["removeOrgUser"];
+  readonly updateMember: InvitationsApi["updateMember"];
+  readonly removeMember: InvitationsApi["removeMember"];
+  readonly createOrgInvite: InvitationsApi["createOrgInvite"];
   readonly #users: OrgUsers;
 
   constructor(users: OrgUsers) {
     this.#users = users;
     this.lists = [(orgId) => users.listOrgUsers(orgId)];
-    this.updateOrgUser = users.updateOrgUser.bind(users);
-    this.removeOrgUser = users.removeOrgUser.bind(users);
+    this.updateMember = users.updateMember.bind(users);
+    this.removeMember = users.removeMember.bind(users);
+    this.createOrgInvite = users.createOrgUser.bind(users);
   }
 
-  createOrgInvite(orgId: string, username: string, access: Access): Promise<Person> {
-    return this.#users.createOrgUser(orgId, username, access);
+  updateOrgInvite(orgId: string, invitee: Invitee, access: Access): Promise<Person | undefined> {
+    return this.#whilePending(orgId, invitee, (look) =>
+      this.#users.updateOrgUser(orgId, invitee, access, look),
+    );
   }
 
-  updateOrgInvite(orgId: string, ids: InvitationIds, access: Access): Promise<Person | undefined> {
-    return this.#whilePending(orgId, ids, (userId) => this.#users.updateOrgUser(orgId, userId, access));
-  }
-
-  deleteOrgInvite(orgId: string, ids: InvitationIds): Promise<true | undefined> {
-    return this.#whilePending(orgId, ids, (userId) => this.#users.removeOrgUser(orgId, userId));
+  deleteOrgInvite(orgId: string, invitee: Invitee): Promise<true | undefined> {
+    return this.#whilePending(orgId, invitee, (look) => this.#users.removeOrgUser(orgId, invitee, look));
   }
 
   async #whilePending<Result>(
     orgId: string,
-    { userId }: InvitationIds,
-    request: (userId: string) => Promise<Result | undefined>,
+    invitee: Invitee,
+    request: (look: () => Promise<void>) => Promise<Result | undefined>,
   ): Promise<Result | undefined> {
-    const user = userId && (await this.#users.getOrgUser(orgId, userId));
-    return user && user.orgMembershipStatus === "PENDING" ? request(userId) : undefined;
+    if (!invitee.userId) return undefined;
+    const look = () => this.#users.expect("PENDING", orgId, invitee);
+    return unlessOutdated(look().then(() => request(look)));
   }
 }

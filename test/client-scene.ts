@@ -1,5 +1,8 @@
 import { AtlasClient, type AtlasClientOptions } from "../provider/atlas-client.ts";
 import { DigestAuth } from "../provider/auth.ts";
+import { systemClock } from "../provider/clock.ts";
+import { Limits } from "../provider/limits.ts";
+import { Transport, type TransportOptions } from "../provider/transport.ts";
 import { SimulatedAtlas, type SimulatedAtlasOptions } from "./atlas/simulated-atlas.ts";
 
 /** Where the key of a scene's client was read, as its errors say. */
@@ -10,17 +13,29 @@ export async function clientScene(options?: SimulatedAtlasOptions) {
   const atlas = await SimulatedAtlas.start(options);
   const organization = atlas.addOrganization({ name: "Example" });
   const key = atlas.addApiKey({ organization });
-  const connected = (changes: Partial<AtlasClientOptions> = {}) =>
+  const notices: string[] = [];
+  const notify = (line: string) => notices.push(line);
+  // Waits are over at once.
+  const impatient = { ...systemClock, sleep: () => Promise.resolve() };
+  const connected = ({
+    baseUrl = atlas.url,
+    ...changes
+  }: Partial<AtlasClientOptions & TransportOptions> = {}) =>
     new AtlasClient({
-      baseUrl: atlas.url,
+      transport: new Transport({ ...changes, baseUrl }),
+      limits: new Limits(impatient, notify),
+      clock: impatient,
       auth: new DigestAuth(key),
       credentialsSource: source,
+      maxWaitMs: 3_600_000,
+      notify,
       ...changes,
     });
   return {
     atlas,
     organization,
     key,
+    notices,
     client: connected(),
     connected,
     /** The requests whose credentials were verified: without the challenges. */

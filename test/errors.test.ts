@@ -41,7 +41,12 @@ test("a network error says which request failed, and why", () => {
   const error = new AtlasNetworkError("DELETE", "/orgs/1/invites/2", "no complete answer within 60 s");
 
   expect(error.message).toBe("DELETE /orgs/1/invites/2: no complete answer within 60 s");
-  expect({ ...error }).toEqual({ name: "AtlasNetworkError", method: "DELETE", path: "/orgs/1/invites/2" });
+  expect({ ...error }).toEqual({
+    name: "AtlasNetworkError",
+    method: "DELETE",
+    path: "/orgs/1/invites/2",
+    sent: true,
+  });
 });
 
 test("an API error says which request failed, with which status and code, and what to do", () => {

@@ -1,3 +1,4 @@
+import { systemClock } from "../provider/clock.ts";
 import type { InvitationsGeneration } from "../provider/config.ts";
 import { connect } from "../provider/connect.ts";
 import type { OrgInvitationInputs } from "../provider/lifecycle.ts";
@@ -17,9 +18,12 @@ export async function lifecycleScene(
   const organization = atlas.addOrganization();
   const { publicKey, privateKey } = atlas.addApiKey({ organization });
   const notices: string[] = [];
+  const notify = (line: string) => notices.push(line);
+  // Waits are over at once.
+  const impatient = { ...systemClock, sleep: () => Promise.resolve() };
   const credentials = { publicKey, privateKey, source: "the test" };
   const connected = (generation = invitationsApi) =>
-    connect({ baseUrl: atlas.url, credentials, invitationsApi: generation }, (line) => notices.push(line));
+    connect({ baseUrl: atlas.url, credentials, invitationsApi: generation }, notify, impatient);
   const inputs = (changes: Partial<OrgInvitationInputs> = {}): OrgInvitationInputs => ({
     orgId: organization.id,
     username: ada,

@@ -1,0 +1,72 @@
+import type { Challengeable } from "./auth.ts";
+import { type Clock, duration } from "./clock.ts";
+import { Gate } from "./gate.ts";
+import type { Pace } from "./retry.ts";
+
+/** What the limits need to know of a request. */
+export interface Limited {
+  path: string;
+  /** Whom or what it is about, for the line that says who waits. */
+  subject: string;
+  /** Whether Atlas sends an e-mail for it, and so counts it for the throttle of invitations. */
+  invites?: boolean | undefined;
+}
+
+/**
+ * What Atlas lets through, and the queues of those who wait for it: the throttle of invitations, which counts
+ * by source address, and the token bucket of each set of endpoints in an organization.
+ */
+export class Limits {
+  readonly #clock: Clock;
+  readonly #notify: (line: string) => void;
+  readonly #invitations: Gate;
+  readonly #buckets = new Map<string, Gate>();
+
+  constructor(clock: Clock, notify: (line: string) => void) {
+    this.#clock = clock;
+    this.#notify = notify;
+    this.#invitations = new Gate(clock, notify);
+  }
+
+  /**
+   * Resolves when it is the turn of this request.
+   *
+   * @throws AtlasError when that would take longer than `maxWaitMs`; nothing was sent then.
+   */
+  async turn(request: Limited, maxWaitMs: number): Promise<void> {
+    await this.#bucket(request).turn(request.subject, maxWaitMs);
+    if (request.invites) await this.#invitations.turn(request.subject, maxWaitMs);
+  }
+
+  /**
+   * The throttle of invitations was met. Nobody sends one until a whole window has passed, as a refused attempt
+   * may count too; then they go at its pace, 1 % slower, so that a jitter of the network does not meet it again.
+   */
+  throttled({ invitations, windowMs }: Pace): void {
+    const why = `Atlas, which takes ${invitations} invitations in ${duration(windowMs)}`;
+    this.#invitations.hold(windowMs, (windowMs / invitations) * 1.01, why);
+  }
+
+  /** A token bucket is empty for so long. */
+  exhausted(request: Limited, durationMs: number): void {
+    this.#bucket(request).hold(durationMs, 0, "Atlas, which limits the requests to an organization");
+  }
+
+  /**
+   * What is left in the bucket, by the headers of an answer. In its last tenth requests go no faster than it is
+   * refilled: half of it a minute (documented for these endpoints).
+   */
+  observe(request: Limited, { headers }: Challengeable): void {
+    const limit = Number(headers["ratelimit-limit"]);
+    const left = Number(headers["ratelimit-remaining"]);
+    if (!(limit > 0 && left >= 0)) return;
+    this.#bucket(request).pace(left * 10 < limit ? 60_000 / (limit / 2) : 0, "Atlas, whose limit is near");
+  }
+
+  #bucket({ path }: Limited): Gate {
+    const name = /\/orgs\/[^/]+\/[^/?]+/.exec(path)?.[0] ?? path;
+    const gate = this.#buckets.get(name) ?? new Gate(this.#clock, this.#notify);
+    this.#buckets.set(name, gate);
+    return gate;
+  }
+}

@@ -1,0 +1,69 @@
+import { AtlasNetworkError, isAtlasApiError } from "./errors.ts";
+
+/** How a request ended that did not succeed, as far as repeating it goes. */
+export type Ending = "throttled" | "limited" | "unsent" | "unavailable" | "lost" | "final";
+
+/** Whether to repeat a request, how often, and how long to wait before. */
+export interface Policy {
+  /** `lookFirst`: Atlas may have done the work. What is not idempotent is repeated only after a look. */
+  repeat: "always" | "lookFirst" | "never";
+  /** How many times a request is sent at the most; without it, as often as the budget of waiting allows. */
+  tries?: number;
+  /** `gate`: everybody waits, and goes at Atlas's pace; `backoff`: as long as Atlas asks, or exponentially. */
+  wait?: "gate" | "backoff";
+}
+
+/** Everything that is ever repeated, and how. */
+export const POLICIES: Record<Ending, Policy> = {
+  // 400 with the code of the invitation throttle: about ten invitations a minute (recorded).
+  throttled: { repeat: "always", wait: "gate" },
+  // 429: the token bucket of the organization, or of the token endpoint, is empty.
+  limited: { repeat: "always", wait: "backoff" },
+  // No connection was opened.
+  unsent: { repeat: "always", wait: "backoff", tries: 6 },
+  // 502, 503, 504: somebody before Atlas answered, perhaps after Atlas had done the work.
+  unavailable: { repeat: "lookFirst", wait: "backoff", tries: 6 },
+  // The connection broke, or the time ran out, before the whole answer was there.
+  lost: { repeat: "lookFirst", wait: "backoff", tries: 6 },
+  final: { repeat: "never" },
+};
+
+const THROTTLE_CODES = ["INVITATIONS_RATE_LIMITED_IP", "RATE_LIMITED_IP"];
+
+/** By status, error code and class, never by the text of a message. */
+export function endingOf(error: unknown): Ending {
+  if (error instanceof AtlasNetworkError) return error.sent ? "lost" : "unsent";
+  if (!isAtlasApiError(error)) return "final";
+  const { status, errorCode = "" } = error;
+  if (status === 429) return "limited";
+  if (status === 400 && THROTTLE_CODES.includes(errorCode)) return "throttled";
+  return [502, 503, 504].includes(status) ? "unavailable" : "final";
+}
+
+/** Exponential with full jitter: up to 0.5 s after the first try, twice that after each further one, 30 s at most. */
+export function backoffMs(tries: number, random: number): number {
+  return random * Math.min(30_000, 500 * 2 ** (tries - 1));
+}
+
+/** The wait that a `Retry-After` header asks for, in seconds or as a date; `undefined` for anything else. */
+export function retryAfterMs(header: string | string[] | undefined, now: number): number | undefined {
+  const value = [header].flat()[0]?.trim() ?? "";
+  if (/^\d+$/.test(value)) return Number(value) * 1000;
+  // A date begins with its weekday (RFC 9110, 5.6.7): what else Date.parse takes is no date here.
+  const date = /^[A-Z][a-z]{2,8},? /.test(value) ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
+
+/** So many invitations in so long a time. */
+export interface Pace {
+  invitations: number;
+  windowMs: number;
+}
+
+/** The pace that the throttle names, in its parameters or in its sentence; ten a minute where it names none. */
+export function paceOf(parameters: readonly unknown[], detail: string): Pace {
+  const named = /(\d+) invitations per (\d+) minute/.exec(detail)?.slice(1) ?? parameters;
+  const [invitations, minutes] = named.map(Number);
+  const known = invitations && minutes && invitations > 0 && minutes > 0;
+  return known ? { invitations, windowMs: minutes * 60_000 } : { invitations: 10, windowMs: 60_000 };
+}

@@ -1,0 +1,87 @@
+import { EnvHttpProxyAgent, request as httpRequest } from "undici";
+import type { Challengeable, Target } from "./auth.ts";
+import { AtlasNetworkError } from "./errors.ts";
+
+export interface TransportOptions {
+  /** The origin of Atlas. */
+  baseUrl: string;
+  /** How long a connection may take to open. @default 10000 */
+  connectTimeoutMs?: number;
+  /** How long one HTTP request may take as a whole, its answer included. @default 60000 */
+  requestTimeoutMs?: number;
+}
+
+/** One HTTP request, as it is sent. */
+export interface Message extends Target {
+  headers: Record<string, string>;
+  body?: string | undefined;
+}
+
+/** One HTTP answer, whole. */
+export interface Answer extends Challengeable {
+  text: string;
+}
+
+// An organization holds 500 people, in less than a hundredth of this.
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+
+// Nothing was sent when one of these happened.
+const NO_CONNECTION = [
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+];
+
+/**
+ * HTTP to one origin over one pool of connections, through the proxy that the environment names (`HTTPS_PROXY`,
+ * `HTTP_PROXY`, `NO_PROXY`). A redirect is an answer like any other: credentials never follow one.
+ */
+export class Transport {
+  readonly #baseUrl: string;
+  readonly #requestTimeoutMs: number;
+  readonly #pool: EnvHttpProxyAgent;
+
+  constructor({ baseUrl, connectTimeoutMs = 10_000, requestTimeoutMs = 60_000 }: TransportOptions) {
+    this.#baseUrl = baseUrl;
+    this.#requestTimeoutMs = requestTimeoutMs;
+    const connect = { timeout: connectTimeoutMs };
+    this.#pool = new EnvHttpProxyAgent({
+      connect,
+      requestTls: connect,
+      proxyTls: connect,
+      maxResponseSize: MAX_ANSWER_BYTES,
+    });
+  }
+
+  /** @throws AtlasNetworkError when no complete answer came. */
+  async exchange({ method, target, headers, body }: Message): Promise<Answer> {
+    let status: number | undefined;
+    try {
+      const response = await httpRequest(this.#baseUrl + target, {
+        dispatcher: this.#pool,
+        signal: AbortSignal.timeout(this.#requestTimeoutMs),
+        method: method as "GET",
+        headers,
+        body: body ?? null,
+      });
+      status = response.statusCode;
+      return { status, headers: response.headers, text: await response.body.text() };
+    } catch (error) {
+      const { name, code = "", message } = error as NodeJS.ErrnoException;
+      const reason =
+        name === "TimeoutError"
+          ? `no complete answer within ${this.#requestTimeoutMs / 1000} s`
+          : // Trying several addresses of a host fails with a code and no message.
+            `the connection to ${this.#baseUrl} failed: ${message || code}`;
+      throw new AtlasNetworkError(
+        method,
+        target,
+        status === undefined ? reason : `the answer, status ${status}, broke off: ${reason}`,
+        !NO_CONNECTION.includes(code),
+      );
+    }
+  }
+}
