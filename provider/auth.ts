@@ -88,8 +88,9 @@ export class DigestAuth implements Auth {
   }
 }
 
-// The scheme with its parameters, up to where the next challenge begins.
-const DIGEST = /(?:^|,)\s*(Digest\s+(?:[\w-]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s",]*)[\s,]*)+)/i;
+// The scheme with its parameters, up to where the next challenge begins; what is quoted before it is skipped.
+const DIGEST =
+  /^(?:[^"]|"(?:[^"\\]|\\.)*")*?(?<=^|,)\s*(Digest\s+(?:[\w-]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s",]*)[\s,]*)+)/i;
 
 /** The first Digest challenge of a 401; no other scheme is ever answered. */
 function digestChallenge({ status, headers }: Challengeable): string | undefined {
