@@ -96,24 +96,24 @@ test("the documented error code can take the place of the recorded one", async (
 describe("refused attempts", () => {
   async function attempts(refusedCount: boolean | undefined) {
     await using scene = await startThrottled({
-      limit: 2,
+      limit: 3,
       ...(refusedCount !== undefined && { refusedCount }),
     });
     const statuses = [(await scene.invite("v2", "no address")).status];
-    statuses.push(...(await scene.inviteAll("v2", "v2", "v2")));
+    statuses.push(...(await scene.inviteAll("v2", "v2", "v2", "v2")));
     scene.clock.now = minute / 2;
     statuses.push(...(await scene.inviteAll("v2")));
     scene.clock.now = minute;
-    statuses.push(...(await scene.inviteAll("v2", "v2")));
+    statuses.push(...(await scene.inviteAll("v2", "v2", "v2")));
     return statuses;
   }
 
   test.each([undefined, false])("do not count by default (%s)", async (refusedCount) => {
-    expect(await attempts(refusedCount)).toEqual([400, 200, 200, 400, 400, 200, 200]);
+    expect(await attempts(refusedCount)).toEqual([400, 200, 200, 200, 400, 400, 200, 200, 200]);
   });
 
   test("count if told so", async () => {
-    expect(await attempts(true)).toEqual([400, 200, 400, 400, 400, 200, 400]);
+    expect(await attempts(true)).toEqual([400, 200, 200, 400, 400, 400, 200, 200, 400]);
   });
 });
 

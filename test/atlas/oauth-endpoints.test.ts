@@ -18,7 +18,11 @@ async function startOAuth(options?: SimulatedAtlasOptions) {
       body,
       headers: { Authorization: basic(), "Content-Type": "application/x-www-form-urlencoded", ...headers },
     });
-  const take = async (): Promise<string> => (await form(tokenPath, grant)).body.access_token;
+  const take = async (): Promise<string> => {
+    const { status, body } = await form(tokenPath, grant);
+    expect(status).toBe(200);
+    return body.access_token;
+  };
   const use = (token: string, path = `/api/atlas/v2${scene.invites}`, method = "GET", body?: unknown) =>
     scene.caller.plain(method, path, {
       body,
@@ -205,7 +209,14 @@ test("a service account revokes its own tokens only, and is not told of others",
   expect(scene.atlas.tokens.map(({ revoked }) => revoked)).toEqual([false]);
 });
 
-test("a service account has so many valid tokens and no more", async () => {
+test("a service account has 100 valid tokens and no more", async () => {
+  await using scene = await startOAuth({ tokenRequestsPerMinute: 1000 });
+  await Promise.all(Array.from({ length: 100 }, scene.take));
+
+  expect((await scene.form(tokenPath, grant)).status).toBe(403);
+});
+
+test("a token that is revoked or ran out makes room for another", async () => {
   let now = 0;
   await using scene = await startOAuth({ now: () => now, maxActiveTokens: 2 });
   scene.atlas.addAccessToken({ organization: scene.organization });
@@ -251,6 +262,8 @@ test("tokens are limited to so many requests in any minute, for each service acc
   now = 60_000;
   scene.atlas.settings.tokenRequestsPerMinute = 2;
   expect([await ask(), await ask()]).toEqual([200, 429]);
+  scene.atlas.settings.tokenRequestsPerMinute = 1;
+  expect((await scene.form(tokenPath, grant)).headers.get("retry-after")).toBe("60");
 });
 
 test("a fault strikes no request for a token unless its path is told", async () => {
