@@ -8,7 +8,7 @@ export function adviceFor(
   if (byCode) return byCode[1];
   // A digest 401 says the same of a wrong public key, a wrong private key and no key at all (recorded).
   if (status === 401) {
-    return `Atlas does not accept the API key read from ${credentials}: check both halves, and that the key still exists.`;
+    return `Atlas does not accept the credentials read from ${credentials}: check them, and that they still exist.`;
   }
   if (status === 403) {
     return `The API key read from ${credentials} may not do this: check that it has the role Organization Owner, and its access list.`;

@@ -1,6 +1,8 @@
+import { type Credentials, resolveCredentials } from "./credentials.ts";
 import { AtlasConfigError } from "./errors.ts";
+import { type Read, type Setting, type Source, settingsSources } from "./settings-source.ts";
 
-/** The API that carries the invitations: section names of the settings table in the README. */
+/** The API that carries the invitations. */
 export type InvitationsGeneration = "v2" | "v1.0" | "users";
 
 export interface Settings {
@@ -8,115 +10,91 @@ export interface Settings {
   baseUrl: string;
   invitationsApi: InvitationsGeneration;
   credentials: Credentials;
+  /** How long one request may wait in all for Atlas's limits, before it is given up. */
+  maxWaitMs: number;
+  /** Whether each request is told in a line. */
+  debug: boolean;
 }
 
-export interface Credentials {
-  publicKey: string;
-  privateKey: string;
-  /** Where the key was read, for error messages: names of variables or of settings, never values. */
-  source: string;
-}
-
-/** Reads one value of the stack configuration, by its full name. */
-export type StackConfig = (name: string) => string | undefined;
-
-type Environment = Record<string, string | undefined>;
-
-interface Setting {
-  name: string;
-  value: string;
-}
-
-type KeyNames = [publicKey: string, privateKey: string];
-
-// Each line is a source of its own: halves that were set under different names may be of different keys.
-const KEY_VARIABLES: KeyNames[] = [
-  ["MONGODB_ATLAS_PUBLIC_KEY", "MONGODB_ATLAS_PRIVATE_KEY"],
-  ["MONGODB_ATLAS_PUBLIC_API_KEY", "MONGODB_ATLAS_PRIVATE_API_KEY"],
-  ["MCLI_PUBLIC_API_KEY", "MCLI_PRIVATE_API_KEY"],
-];
-const KEY_SETTINGS: KeyNames = ["mongodbatlas:publicKey", "mongodbatlas:privateKey"];
 const COMMERCIAL = "https://cloud.mongodb.com";
 const GOVERNMENT = "https://cloud.mongodbgov.com";
 const GENERATIONS: readonly InvitationsGeneration[] = ["v2", "v1.0", "users"];
+
+// Atlas takes ten invitations a minute, and an organization holds 500 people: the last of them waits 50 minutes.
+const DEFAULT_MAX_WAIT = "1h";
 
 /**
  * The settings of one operation: the environment first, then the stack configuration.
  *
  * @throws AtlasConfigError that names the setting, where it was read and what to set instead.
  */
-export function resolveSettings(environment: Environment, stackConfig: StackConfig): Settings {
-  const inEnvironment = (name: string) => setting(name, environment[name]);
-  const inConfig = (name: string) => setting(name, stackConfig(name));
-  return {
-    credentials: credentials(inEnvironment, inConfig),
-    baseUrl: baseUrl(inEnvironment, inConfig),
-    invitationsApi: invitationsApi(
-      inEnvironment("MONGODB_ATLAS_INVITATIONS_API") ?? inConfig("mongodbatlas:invitationsApi"),
-    ),
+export function resolveSettings(
+  environment: Record<string, string | undefined>,
+  configuration: Read,
+): Settings {
+  const sources = settingsSources(environment, configuration);
+  const settings: Settings = {
+    credentials: resolveCredentials(sources),
+    baseUrl: baseUrl(sources),
+    invitationsApi: invitationsApi(sources),
+    maxWaitMs: maxWait(sources),
+    debug: debug(sources),
   };
+  if (settings.invitationsApi === "v1.0" && settings.credentials.kind !== "apiKey") {
+    throw new AtlasConfigError(
+      `The v1.0 API takes API keys only, but the credentials are from ${settings.credentials.source}. Set an API key instead, or the invitations API to v2.`,
+    );
+  }
+  return settings;
 }
 
-type Read = (name: string) => Setting | undefined;
-
-/** What is blank is not set. */
-function setting(name: string, text: string | undefined): Setting | undefined {
-  const value = text?.trim();
-  return value ? { name, value } : undefined;
-}
-
-function credentials(inEnvironment: Read, inConfig: Read): Credentials {
-  for (const names of KEY_VARIABLES) {
-    const found = pair("the environment", inEnvironment, names);
+/** The setting, from the first source that has it. */
+function find(sources: Source[], variable: string, key: string): Setting | undefined {
+  for (const { kind, read } of sources) {
+    const found = read(kind === "environment" ? variable : key);
     if (found) return found;
   }
-  const found = pair("the stack configuration", inConfig, KEY_SETTINGS);
-  if (found) return found;
-  throw new AtlasConfigError(
-    "There are no credentials for Atlas. Set MONGODB_ATLAS_PUBLIC_KEY and MONGODB_ATLAS_PRIVATE_KEY in the environment, or mongodbatlas:publicKey and mongodbatlas:privateKey (with --secret) in the stack configuration.",
-  );
+  return undefined;
 }
 
-/** Both halves from one source, or none there: halves of different keys never meet. */
-function pair(place: string, read: Read, [publicName, privateName]: KeyNames): Credentials | undefined {
-  const publicKey = read(publicName)?.value;
-  const privateKey = read(privateName)?.value;
-  if (!publicKey && !privateKey) return undefined;
-  if (!publicKey || !privateKey) {
-    const [present, missing] = publicKey ? [publicName, privateName] : [privateName, publicName];
-    throw new AtlasConfigError(
-      `${present} is set in ${place}, but ${missing} is not. Set both there, or neither.`,
-    );
+function baseUrl(sources: Source[]): string {
+  for (const { kind, read } of sources) {
+    const given = read(kind === "environment" ? "MONGODB_ATLAS_BASE_URL" : "mongodbatlas:baseUrl");
+    const government = kind === "configuration" && isTrue(read("mongodbatlas:isMongodbgovCloud"));
+    const url = given ? origin(given) : government ? GOVERNMENT : undefined;
+    if (government && url !== GOVERNMENT) {
+      throw new AtlasConfigError(
+        "mongodbatlas:isMongodbgovCloud is true, but mongodbatlas:baseUrl is another server. Remove one of them.",
+      );
+    }
+    if (url) return url;
   }
-  // The key travels inside a quoted string of a header.
-  if (!/^[\x21-\x7e]+$/.test(publicKey) || /["\\]/.test(publicKey)) {
-    throw new AtlasConfigError(
-      `${publicName} in ${place} is not an API public key: it holds characters that no key has. Copy the key again from Atlas, Organization Access Manager.`,
-    );
-  }
-  return { publicKey, privateKey, source: `${place} (${publicName} and ${privateName})` };
+  return COMMERCIAL;
 }
 
-function baseUrl(inEnvironment: Read, inConfig: Read): string {
-  const environment = inEnvironment("MONGODB_ATLAS_BASE_URL");
-  if (environment) return origin(environment);
-  const configured = inConfig("mongodbatlas:baseUrl");
-  const government = isGovernment(inConfig("mongodbatlas:isMongodbgovCloud"));
-  if (!configured) return government ? GOVERNMENT : COMMERCIAL;
-  const url = origin(configured);
-  if (government && url !== GOVERNMENT) {
-    throw new AtlasConfigError(
-      "mongodbatlas:isMongodbgovCloud is true, but mongodbatlas:baseUrl is another server. Remove one of them.",
-    );
-  }
-  return url;
-}
-
-function isGovernment(setting: Setting | undefined): boolean {
+function isTrue(setting: Setting | undefined): boolean {
   if (setting && setting.value !== "true" && setting.value !== "false") {
     throw new AtlasConfigError(`${setting.name} is "${setting.value}": set it to true or false.`);
   }
   return setting?.value === "true";
+}
+
+function debug(sources: Source[]): boolean {
+  const setting = find(sources, "MONGODB_ATLAS_DEBUG", "mongodbatlas:debug");
+  return setting !== undefined && setting.value !== "0" && setting.value !== "false";
+}
+
+const UNITS_MS: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000 };
+
+function maxWait(sources: Source[]): number {
+  const setting = find(sources, "MONGODB_ATLAS_MAX_WAIT", "mongodbatlas:maxWait");
+  const { name, value } = setting ?? { name: "", value: DEFAULT_MAX_WAIT };
+  const [, count = "", unit = ""] = /^(\d{1,6})([smh])$/.exec(value) ?? [];
+  const unitMs = UNITS_MS[unit];
+  if (unitMs) return Number(count) * unitMs;
+  throw new AtlasConfigError(
+    `${name} is "${value}", which is no duration: set it to one such as 90s, 30m or 1h.`,
+  );
 }
 
 function origin({ name, value }: Setting): string {
@@ -138,11 +116,12 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "[::1]" || /^127(\.\d+){3}$/.test(host);
 }
 
-function invitationsApi(setting: Setting | undefined): InvitationsGeneration {
+function invitationsApi(sources: Source[]): InvitationsGeneration {
+  const setting = find(sources, "MONGODB_ATLAS_INVITATIONS_API", "mongodbatlas:invitationsApi");
   if (!setting) return "v2";
   const generation = GENERATIONS.find((known) => known === setting.value);
   if (generation) return generation;
   throw new AtlasConfigError(
-    `${setting.name} is "${setting.value}", which is no generation of the invitations API. Set it to ${GENERATIONS.map((known) => `"${known}"`).join(", ")}.`,
+    `${setting.name} is "${setting.value}", which is no generation of the invitations API. Set it to one of ${GENERATIONS.map((known) => `"${known}"`).join(", ")}.`,
   );
 }

@@ -1,35 +1,57 @@
 import { AtlasClient, type AtlasClientOptions } from "./atlas-client.ts";
-import { DigestAuth } from "./auth.ts";
+import { type Auth, DigestAuth, FixedAuth } from "./auth.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Settings } from "./config.ts";
+import type { Credentials } from "./credentials.ts";
 import type { InvitationsApi } from "./invitations-api.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { Limits } from "./limits.ts";
 import { INVITES, OrgInvites } from "./org-invites.ts";
 import { OrgUsers } from "./org-users.ts";
 import { People } from "./people.ts";
+import { ServiceAccountAuth } from "./service-account.ts";
 import { Transport } from "./transport.ts";
 import { UntilSunset } from "./until-sunset.ts";
 import { UserInvites } from "./user-invites.ts";
 
-/** The lifecycle over the server, the credentials and the API generation of the settings. */
+/** One connection to Atlas: one pool, one kind of credentials, one set of limits. */
+export interface Connection {
+  lifecycle: Lifecycle;
+  /** Gives back what Atlas lent, such as a token; absent where there is nothing. */
+  close?: () => Promise<void>;
+}
+
+/** A connection by the settings. `notify` takes the one line that tells the user of something unusual. */
 export function connect(
   settings: Settings,
   notify: (line: string) => void,
   clock: Clock = systemClock,
-): Lifecycle {
-  const { baseUrl, credentials } = settings;
+): Connection {
   const options: Omit<AtlasClientOptions, "auth"> = {
-    transport: new Transport({ baseUrl }),
+    transport: new Transport(settings),
     limits: new Limits(clock, notify),
     clock,
-    credentialsSource: credentials.source,
-    maxWaitMs: 3_600_000,
+    credentialsSource: settings.credentials.source,
+    maxWaitMs: settings.maxWaitMs,
     notify,
+    debug: settings.debug ? notify : undefined,
   };
-  const client = new AtlasClient({ ...options, auth: new DigestAuth(credentials) });
-  const api = invitationsApi(settings, client, notify);
-  return new Lifecycle(api, new People(api.lists, clock.now), notify);
+  const clientOf = (auth: Auth) => new AtlasClient({ ...options, auth });
+  const auth = authOf(settings.credentials, clientOf, clock);
+  const api = invitationsApi(settings, clientOf(auth), notify);
+  const lifecycle = new Lifecycle(api, new People(api.lists, clock.now), notify);
+  return { lifecycle, ...(auth instanceof ServiceAccountAuth && { close: () => auth.close() }) };
+}
+
+function authOf(credentials: Credentials, clientOf: (auth: Auth) => AtlasClient, clock: Clock): Auth {
+  switch (credentials.kind) {
+    case "apiKey":
+      return new DigestAuth(credentials);
+    case "serviceAccount":
+      return new ServiceAccountAuth(credentials, clientOf, clock);
+    case "accessToken":
+      return new FixedAuth(`Bearer ${credentials.accessToken}`);
+  }
 }
 
 function invitationsApi(

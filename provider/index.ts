@@ -1,3 +1,4 @@
+export { AtlasProvider, type AtlasProviderArgs } from "./atlas-provider.ts";
 export { AtlasApiError, AtlasConfigError, AtlasError, AtlasNetworkError } from "./errors.ts";
 export {
   type GroupRoleAssignmentArgs,

@@ -1,5 +1,7 @@
 import type { dynamic } from "@pulumi/pulumi";
+import { systemClock } from "./clock.ts";
 import { resolveSettings } from "./config.ts";
+import type { Connection } from "./connect.ts";
 import { AtlasError } from "./errors.ts";
 import type { IncompleteCreateError, Lifecycle, OrgInvitationState } from "./lifecycle.ts";
 import { checkInputs, inputsOf } from "./org-invitation-inputs.ts";
@@ -12,7 +14,7 @@ import { checkInputs, inputsOf } from "./org-invitation-inputs.ts";
 type Properties = Record<string, unknown>;
 
 let stackConfig: dynamic.Config | undefined;
-let connection: { settings: string; lifecycle: Lifecycle } | undefined;
+let current: { settings: string; connection: Connection } | undefined;
 
 /** Keeps the stack configuration. It must not await: the host does not wait for it before the next call. */
 export function configure({ config }: dynamic.ConfigureRequest): void {
@@ -91,14 +93,23 @@ async function remove(_id: string, props: Properties): Promise<void> {
 
 export { remove as delete };
 
-/** One connection, and so one pool and one nonce, for as long as the settings stay the same. */
+/** One connection, and so one pool and one token, for as long as the settings stay the same. */
 async function connected(): Promise<Lifecycle> {
-  const settings = resolveSettings(process.env, (name) => stackConfig?.get(name));
-  const key = JSON.stringify(settings);
+  const settings = JSON.stringify(resolveSettings(process.env, (name) => stackConfig?.get(name)));
   // Loaded here, as the network takes 100 ms to load and `check` and `diff` run far more often than it is needed.
   const { connect } = await import("./connect.ts");
-  if (connection?.settings !== key) connection = { settings: key, lifecycle: connect(settings, notify) };
-  return connection.lifecycle;
+  if (current?.settings !== settings) {
+    const connection = connect(JSON.parse(settings), notify);
+    current = { settings, connection };
+    if (connection.close) closeAtTheEnd(connection.close);
+  }
+  return current.connection.lifecycle;
+}
+
+/** The engine ends the process by SIGINT, and kills it after five seconds (plugin.go). */
+function closeAtTheEnd(close: () => Promise<void>): void {
+  const end = () => Promise.race([close(), systemClock.sleep(3_000)]).then(() => process.exit());
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void end());
 }
 
 function stateIn(props: Properties): OrgInvitationState {

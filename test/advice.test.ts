@@ -42,7 +42,7 @@ test.each([undefined, "UNEXPECTED_ERROR", "USER_UNAUTHORIZED"])(
   "names the source of a key that is refused with 401 %s",
   (errorCode) => {
     expect(adviceFor(401, errorCode, source)).toBe(
-      `Atlas does not accept the API key read from ${source}: check both halves, and that the key still exists.`,
+      `Atlas does not accept the credentials read from ${source}: check them, and that they still exist.`,
     );
   },
 );

@@ -260,7 +260,7 @@ test.each([
     401,
     "",
     { errorCode: undefined, detail: "with an empty body" },
-    `: with an empty body. Atlas does not accept the API key read from ${source}: check both halves, and that the key still exists.`,
+    `: with an empty body. Atlas does not accept the credentials read from ${source}: check them, and that they still exist.`,
   ],
   ["an empty 405", 405, "", { errorCode: undefined, detail: "with an empty body" }, ": with an empty body"],
 ])("%s is told with its status, method and path", async (_, status, body, fields, rest) => {
@@ -295,7 +295,7 @@ test("a wrong key is an error that names its source and never the key", async ()
   const error = await rejection(client.fetch(scene.list, Invitations));
 
   expect(error).toMatchObject({ name: "AtlasApiError", status: 401, errorCode: "UNEXPECTED_ERROR" });
-  expect(error.message).toContain(`the API key read from ${source}`);
+  expect(error.message).toContain(`the credentials read from ${source}`);
   expect(inspect(error, { depth: null, showHidden: true })).not.toContain(privateKey);
   expect(scene.atlas.log()).toEqual(Array(2).fill(`GET ${scene.path} 401 challenge`));
 });

@@ -99,6 +99,7 @@ describe("the API key", () => {
 
   test.each(sources)("is read from %s and %s", (publicName, privateName) => {
     expect(resolve(...at({ [publicName]: "aaaaaaaa", [privateName]: "bbb" })).credentials).toEqual({
+      kind: "apiKey",
       publicKey: "aaaaaaaa",
       privateKey: "bbb",
       source: `${place(publicName)} (${publicName} and ${privateName})`,
@@ -151,9 +152,9 @@ describe("the API key", () => {
   test.each(["", " ", "\t\n"])("counts as absent where it is %j", (blank) => {
     const [publicName, privateName] = sources[0] as [string, string];
 
-    expect(resolve({ [publicName]: blank, [privateName]: blank }, keyInConfig).credentials.publicKey).toBe(
-      "publick2",
-    );
+    expect(resolve({ [publicName]: blank, [privateName]: blank }, keyInConfig).credentials).toMatchObject({
+      publicKey: "publick2",
+    });
     expect(refusal({ [publicName]: "aaaaaaaa", [privateName]: blank })).toContain(`${privateName} is not`);
   });
 
@@ -175,7 +176,7 @@ describe("the API key", () => {
     "whose public half is %j is an error before it gets into a header",
     (publicKey) => {
       expect(refusal({ ...keyInEnvironment, MONGODB_ATLAS_PUBLIC_KEY: publicKey })).toMatch(
-        /^MONGODB_ATLAS_PUBLIC_KEY in the environment is not an API public key: .* Copy the key again/,
+        /^MONGODB_ATLAS_PUBLIC_KEY in the environment is not an API public key: .* Copy it again/,
       );
     },
   );
@@ -183,9 +184,9 @@ describe("the API key", () => {
   test("may hold anything in its private half", () => {
     const privateKey = 'pri"v\\ate ü:key';
 
-    expect(
-      resolve({ ...keyInEnvironment, MONGODB_ATLAS_PRIVATE_KEY: privateKey }).credentials.privateKey,
-    ).toBe(privateKey);
+    expect(resolve({ ...keyInEnvironment, MONGODB_ATLAS_PRIVATE_KEY: privateKey }).credentials).toMatchObject(
+      { privateKey },
+    );
   });
 });
 

@@ -21,9 +21,10 @@ export async function lifecycleScene(
   const notify = (line: string) => notices.push(line);
   // Waits are over at once.
   const impatient = { ...systemClock, sleep: () => Promise.resolve() };
-  const credentials = { publicKey, privateKey, source: "the test" };
+  const credentials = { kind: "apiKey" as const, publicKey, privateKey, source: "the test" };
+  const settings = { baseUrl: atlas.url, credentials, maxWaitMs: 3_600_000, debug: false };
   const connected = (generation = invitationsApi) =>
-    connect({ baseUrl: atlas.url, credentials, invitationsApi: generation }, notify, impatient);
+    connect({ ...settings, invitationsApi: generation }, notify, impatient).lifecycle;
   const inputs = (changes: Partial<OrgInvitationInputs> = {}): OrgInvitationInputs => ({
     orgId: organization.id,
     username: ada,
