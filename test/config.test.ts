@@ -37,7 +37,10 @@ test("a key alone is enough: the commercial Atlas, and the v2 API", () => {
   expect(resolve(keyInEnvironment)).toEqual({
     baseUrl: "https://cloud.mongodb.com",
     invitationsApi: "v2",
+    maxWaitMs: 3_600_000,
+    debug: false,
     credentials: {
+      kind: "apiKey",
       publicKey: "publick1",
       privateKey: "private-1",
       source: "the environment (MONGODB_ATLAS_PUBLIC_KEY and MONGODB_ATLAS_PRIVATE_KEY)",
@@ -50,12 +53,17 @@ test("the stack configuration is read where the environment says nothing", () =>
     ...keyInConfig,
     "mongodbatlas:baseUrl": "https://atlas.example.com",
     "mongodbatlas:invitationsApi": "v1.0",
+    "mongodbatlas:maxWait": "90s",
+    "mongodbatlas:debug": "true",
   };
 
   expect(resolve({}, config)).toEqual({
     baseUrl: "https://atlas.example.com",
     invitationsApi: "v1.0",
+    maxWaitMs: 90_000,
+    debug: true,
     credentials: {
+      kind: "apiKey",
       publicKey: "publick2",
       privateKey: "private-2",
       source: "the stack configuration (mongodbatlas:publicKey and mongodbatlas:privateKey)",
