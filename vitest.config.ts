@@ -1,15 +1,55 @@
 import { defineConfig } from "vitest/config";
+import type { Reporter } from "vitest/node";
+
+/** One line for CI, over all tiers. */
+const tally: Reporter = {
+  onTestRunEnd(files) {
+    const tests = files.flatMap((file) => [...file.children.allTests()]);
+    const failedFiles = files.filter((file) => file.state() === "failed" && file.children.size === 0);
+    const count = (state: string) => tests.filter((test) => test.result().state === state).length;
+    const failed = count("failed") + failedFiles.length;
+    const skipped = count("skipped");
+    console.log(`\n${count("passed")} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ""}`);
+  },
+};
 
 export default defineConfig({
   test: {
-    coverage: { provider: "v8", include: ["provider/**"], thresholds: { 100: true }, reporter: ["text"] },
+    reporters: ["default", tally],
+    coverage: {
+      provider: "v8",
+      include: ["provider/**"],
+      thresholds: { 100: true },
+      reporter: [["text", { skipFull: true }]],
+    },
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/{host,engine}.test.ts"] },
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/{host,engine}.test.ts"],
+          testTimeout: 30_000,
+        },
       },
-      { extends: true, test: { name: "host", include: ["test/host.test.ts"], testTimeout: 120_000, hookTimeout: 300_000 } },
-      { extends: true, test: { name: "engine", include: ["test/engine.test.ts"], testTimeout: 300_000, hookTimeout: 1_800_000 } },
+      {
+        extends: true,
+        test: {
+          name: "host",
+          include: ["test/host.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "engine",
+          include: ["test/engine.test.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 1_800_000,
+        },
+      },
     ],
   },
 });
