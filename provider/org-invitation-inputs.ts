@@ -60,13 +60,17 @@ const GROUP_ROLES = [
   "GROUP_TRIGGER_MANAGER",
 ];
 
+// Enough to find it in a program; somebody may have given the content of a file.
+const MOST_QUOTED = 200;
+
 /** A value that may still be unknown: then nothing is asked of it. */
 function known<Schema extends v.GenericSchema>(schema: Schema) {
   return v.lazy((input) => (input === UNKNOWN ? (v.any() as unknown as Schema) : schema));
 }
 
 function quoted(value: unknown): string {
-  return JSON.stringify(value) ?? String(value);
+  const json = JSON.stringify(value) ?? String(value);
+  return json.length <= MOST_QUOTED ? json : `${json.slice(0, MOST_QUOTED)}…`;
 }
 
 function text(what: string) {
@@ -89,7 +93,7 @@ function atlasId(what: string, where: string) {
 
 function roles(what: string, example: string, wrong: (role: string) => string | undefined) {
   const role = v.pipe(
-    text(`a role`),
+    text("a role"),
     v.nonEmpty(`"" is not a role: name one, such as ${example}`),
     v.check(
       (role) => wrong(role) === undefined,
@@ -208,7 +212,9 @@ export function inputsOf(properties: Record<string, unknown>): OrgInvitationInpu
 }
 
 function failure({ path, message }: v.BaseIssue<unknown>): CheckFailure {
-  const property = (path ?? []).map(({ key }) => (typeof key === "number" ? `[${key}]` : `.${key}`)).join("");
+  // What is checked is an object, so that everything wrong is at one of its properties.
+  const keys = (path as v.IssuePathItem[]).map(({ key }) => key);
+  const property = keys.map((key) => (typeof key === "number" ? `[${key}]` : `.${key}`)).join("");
   return { property: property.replace(/^\./, ""), reason: message };
 }
 
@@ -224,8 +230,9 @@ function warnings({ username, roles, groupRoleAssignments }: OrgInvitationInputs
       .flatMap((assignment) => knownItems(assignment.roles))
       .filter((role) => !GROUP_ROLES.includes(role)),
   ];
+  const whom = username === UNKNOWN ? "somebody not known yet" : username;
   return sortedSet(unusual).map(
-    (role) => `${username}: this version does not know the role ${role}. It is sent to Atlas as it is.`,
+    (role) => `${whom}: this version does not know the role ${role}. It is sent to Atlas as it is.`,
   );
 }
 

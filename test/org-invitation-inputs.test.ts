@@ -1,0 +1,558 @@
+import * as pulumi from "@pulumi/pulumi";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { AtlasError } from "../provider/errors.ts";
+import { type CheckFailure, checkInputs, inputsOf, UNKNOWN } from "../provider/org-invitation-inputs.ts";
+
+const orgId = "32b6e34b3d91647abb20e7b8";
+const project = "5f0000000000000000000002";
+const other = "5f0000000000000000000003";
+const team = "5f0000000000000000000001";
+const least = { orgId, username: "ada@example.com", roles: ["ORG_MEMBER"] };
+const defaults = { teamIds: [], groupRoleAssignments: [], onAccepted: "fail", reinviteExpired: false };
+
+/** What is wrong with arguments, by property; each is to be wrong once. */
+function wrong(changes: Record<string, unknown>): Record<string, string> {
+  const { failures, warnings } = checkInputs({ ...least, ...changes });
+  expect(warnings).toEqual([]);
+  expect(new Set(failures.map(({ property }) => property)).size).toBe(failures.length);
+  return Object.fromEntries(failures.map(({ property, reason }) => [property, reason]));
+}
+
+const properties = (failures: CheckFailure[]) => failures.map(({ property }) => property).sort();
+
+test("the least that a program can declare gets its defaults", () => {
+  expect(checkInputs(least)).toEqual({ inputs: { ...least, ...defaults }, failures: [], warnings: [] });
+});
+
+test("everything that a program can declare is kept", () => {
+  const everything = {
+    orgId,
+    username: "ada@example.com",
+    roles: ["ORG_MEMBER", "ORG_READ_ONLY"],
+    teamIds: [team],
+    groupRoleAssignments: [{ groupId: project, roles: ["GROUP_OWNER"] }],
+    onAccepted: "manage",
+    reinviteExpired: true,
+  };
+
+  expect(checkInputs(everything)).toEqual({ inputs: everything, failures: [], warnings: [] });
+});
+
+test("null counts as absent where an argument is optional", () => {
+  const nulls = { teamIds: null, groupRoleAssignments: null, onAccepted: null, reinviteExpired: null };
+
+  expect(checkInputs({ ...least, ...nulls })).toEqual(checkInputs(least));
+});
+
+test("inputs are brought to one spelling", () => {
+  const { inputs } = checkInputs({
+    orgId: orgId.toUpperCase(),
+    username: "Ada@Example.COM",
+    roles: ["ORG_READ_ONLY", "ORG_MEMBER", "ORG_READ_ONLY"],
+    teamIds: [other.toUpperCase(), team, team.toUpperCase()],
+    groupRoleAssignments: [
+      { groupId: other, roles: ["GROUP_OWNER"] },
+      { groupId: project.toUpperCase(), roles: ["GROUP_READ_ONLY"] },
+      { groupId: project, roles: ["GROUP_OWNER", "GROUP_READ_ONLY"] },
+    ],
+  });
+
+  expect(inputs).toEqual({
+    ...defaults,
+    orgId,
+    username: "ada@example.com",
+    roles: ["ORG_MEMBER", "ORG_READ_ONLY"],
+    teamIds: [team, other],
+    groupRoleAssignments: [
+      { groupId: project, roles: ["GROUP_OWNER", "GROUP_READ_ONLY"] },
+      { groupId: other, roles: ["GROUP_OWNER"] },
+    ],
+  });
+});
+
+const hexId = fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: 24, maxLength: 24 });
+const orgRoles = fc.uniqueArray(fc.constantFrom("ORG_OWNER", "ORG_MEMBER", "ORG_READ_ONLY"), {
+  minLength: 1,
+});
+const groupRoles = fc.uniqueArray(fc.constantFrom("GROUP_OWNER", "GROUP_READ_ONLY", "GROUP_MODEL_OWNER"), {
+  minLength: 1,
+});
+const declared = fc.record({
+  orgId: hexId,
+  username: fc.emailAddress(),
+  roles: orgRoles,
+  teamIds: fc.uniqueArray(hexId, { maxLength: 3 }),
+  groupRoleAssignments: fc.uniqueArray(fc.record({ groupId: hexId, roles: groupRoles }), {
+    maxLength: 3,
+    selector: ({ groupId }) => groupId,
+  }),
+  onAccepted: fc.constantFrom("fail", "retain", "manage"),
+  reinviteExpired: fc.boolean(),
+});
+
+/** The list in another order, with some of its items twice. */
+const shuffled = <Item>(items: readonly Item[]): fc.Arbitrary<Item[]> =>
+  fc.subarray([...items]).chain((again) => {
+    const all = [...items, ...again];
+    return fc.shuffledSubarray(all, { minLength: all.length });
+  });
+
+/** The same letters, each in either case. */
+const recased = (text: string): fc.Arbitrary<string> => fc.mixedCase(fc.constant(text.toLowerCase()));
+
+/** The same declaration, said otherwise. */
+const respelt = (args: typeof declared extends fc.Arbitrary<infer Args> ? Args : never) =>
+  fc.record({
+    orgId: recased(args.orgId),
+    username: recased(args.username),
+    roles: shuffled(args.roles),
+    teamIds: fc.tuple(...args.teamIds.map(recased)).chain(shuffled),
+    groupRoleAssignments: fc
+      .tuple(
+        ...args.groupRoleAssignments.flatMap(({ groupId, roles }) =>
+          // One entry a role: a project may be named more than once.
+          roles.map((role) => fc.record({ groupId: recased(groupId), roles: fc.constant([role]) })),
+        ),
+      )
+      .chain(shuffled),
+    onAccepted: fc.constant(args.onAccepted),
+    reinviteExpired: fc.constant(args.reinviteExpired),
+  });
+
+test("letter case, order and duplicates mean nothing, and the one spelling stays as it is", () => {
+  fc.assert(
+    fc.property(
+      declared.chain((args) => fc.tuple(fc.constant(args), respelt(args))),
+      ([args, said]) => {
+        const { inputs, failures, warnings } = checkInputs(args);
+
+        expect({ failures, warnings }).toEqual({ failures: [], warnings: [] });
+        expect(checkInputs(said).inputs).toEqual(inputs);
+        expect(checkInputs({ ...inputs })).toEqual({ inputs, failures: [], warnings: [] });
+        expect(inputsOf({ ...inputs })).toEqual(inputs);
+      },
+    ),
+  );
+});
+
+test("declarations that differ in one thing keep differing in their one spelling", () => {
+  const fields = fc.constantFrom(...(Object.keys(least) as "orgId"[]), "teamIds", "groupRoleAssignments");
+  const lowerCase = (value: unknown) => JSON.stringify(value).toLowerCase();
+  const items = (value: unknown) => lowerCase(Array.isArray(value) ? value.map(lowerCase).sort() : value);
+
+  fc.assert(
+    fc.property(declared, declared, fields, (one, another, field) => {
+      const { inputs } = checkInputs(one);
+      const changed = checkInputs({ ...one, [field]: another[field] }).inputs;
+
+      fc.pre(items(one[field]) !== items(another[field]));
+      expect(changed[field]).not.toEqual(inputs[field]);
+      expect({ ...changed, [field]: inputs[field] }).toEqual(inputs);
+    }),
+  );
+});
+
+test("every wrong argument is named at once, each at its path", () => {
+  const { inputs, failures } = checkInputs({
+    orgId: "myorg",
+    username: "ada",
+    roles: ["GROUP_OWNER", 5, ""],
+    teamIds: ["team", team, null],
+    groupRoleAssignments: [
+      { groupId: project, roles: [] },
+      { groupId: "project", roles: ["ORG_OWNER", "GROUP_OWNER"], role: "GROUP_OWNER" },
+      {},
+      "GROUP_OWNER",
+    ],
+    onAccepted: "keep",
+    reinviteExpired: "true",
+    teamsIds: [],
+    "mongodbatlas:orgId": orgId,
+  });
+
+  expect(properties(failures)).toEqual([
+    "groupRoleAssignments[0].roles",
+    "groupRoleAssignments[1].groupId",
+    "groupRoleAssignments[1].role",
+    "groupRoleAssignments[1].roles[0]",
+    "groupRoleAssignments[2].groupId",
+    "groupRoleAssignments[2].roles",
+    "groupRoleAssignments[3]",
+    "mongodbatlas:orgId",
+    "onAccepted",
+    "orgId",
+    "reinviteExpired",
+    "roles[0]",
+    "roles[1]",
+    "roles[2]",
+    "teamIds[0]",
+    "teamIds[2]",
+    "teamsIds",
+    "username",
+  ]);
+  // As given, so that the engine shows what the program says.
+  expect(inputs).toMatchObject({ orgId: "myorg", onAccepted: "keep" });
+});
+
+test("no argument at all is three that are missing", () => {
+  expect(checkInputs({}).failures).toEqual([
+    { property: "orgId", reason: "it is missing: give it" },
+    { property: "username", reason: "it is missing: give it" },
+    { property: "roles", reason: "it is missing: give it" },
+  ]);
+});
+
+test.each([
+  ["an organization", "orgId", "Atlas shows in the organization's settings"],
+  ["a team", "teamIds", "Atlas shows in the address of the team's page"],
+  ["a project", "groupId", "Atlas shows in the project's settings"],
+])("the id of %s is 24 hexadecimal digits", (what, name, where) => {
+  const at = (id: unknown) => {
+    if (name === "orgId") return wrong({ orgId: id }).orgId;
+    if (name === "teamIds") return wrong({ teamIds: [id] })["teamIds[0]"];
+    const groupRoleAssignments = [{ groupId: id, roles: ["GROUP_OWNER"] }];
+    return wrong({ groupRoleAssignments })["groupRoleAssignments[0].groupId"];
+  };
+
+  for (const id of ["", "abc", `${orgId}0`, ` ${orgId}`, `${orgId}\n`, "zzzzzzzzzzzzzzzzzzzzzzzz"]) {
+    expect(at(id)).toBe(
+      `${JSON.stringify(id)} is not the id of ${what}: give the 24 hexadecimal digits that ${where}`,
+    );
+  }
+  for (const id of [5, true, {}, [orgId]]) {
+    expect(at(id)).toBe(`${JSON.stringify(id)} is not the id of ${what}: give a string`);
+  }
+  expect(at(orgId)).toBeUndefined();
+});
+
+test.each([
+  "ada",
+  "ada@",
+  "@example.com",
+  "ada@example",
+  "a da@example.com",
+  "ada@exa mple.com",
+  "ada@example.com.",
+  "a@b@c.de",
+])("%j is no e-mail address", (username) => {
+  expect(wrong({ username })).toEqual({
+    username: `"${username}" is not an e-mail address: give the one to invite the person by`,
+  });
+});
+
+test.each(["", " ada@example.com", "ada@example.com\n", '"ada"@example.com', "Ada <ada@example.com>"])(
+  "%j is no e-mail address that could be invited by",
+  (username) => {
+    expect(Object.keys(wrong({ username }))).toEqual(["username"]);
+  },
+);
+
+test.each(["ada+atlas@example.com", "a.d_a-1@mail.example.co.uk", "o'ada@example.com", "ädä@exämple.com"])(
+  "%j is an e-mail address",
+  (username) => {
+    expect(wrong({ username })).toEqual({});
+  },
+);
+
+test("there is at least one role", () => {
+  expect(wrong({ roles: [] })).toEqual({
+    roles: 'there is no role: give at least one organization role, such as ["ORG_MEMBER"]',
+  });
+  expect(wrong({ groupRoleAssignments: [{ groupId: project, roles: [] }] })).toEqual({
+    "groupRoleAssignments[0].roles":
+      'there is no role: give at least one project role, such as ["GROUP_READ_ONLY"]',
+  });
+});
+
+test("a role of the wrong kind is told where it belongs", () => {
+  const groupRoleAssignments = [
+    { groupId: project, roles: ["GROUP_OWNER"] },
+    { groupId: other, roles: ["ORG_OWNER"] },
+  ];
+
+  expect(wrong({ roles: ["ORG_MEMBER", "GROUP_OWNER"], groupRoleAssignments })).toEqual({
+    "roles[1]":
+      '"GROUP_OWNER" is a role in a project: give it in groupRoleAssignments, with the id of the project',
+    "groupRoleAssignments[1].roles[0]": '"ORG_OWNER" is a role in the organization: give it in roles',
+  });
+});
+
+test("what is not a list is told which list to give", () => {
+  expect(wrong({ roles: "ORG_MEMBER", teamIds: team, groupRoleAssignments: { groupId: project } })).toEqual({
+    roles: '"ORG_MEMBER" is not a list of roles: give at least one organization role, such as ["ORG_MEMBER"]',
+    teamIds: `"${team}" is not a list: give the ids of teams, or []`,
+    groupRoleAssignments: `{"groupId":"${project}"} is not a list: give entries of groupId and roles, or []`,
+  });
+});
+
+test("what is no role is told what one looks like", () => {
+  expect(wrong({ roles: ["", 5, null] })).toEqual({
+    "roles[0]": '"" is not a role: name one, such as ORG_MEMBER',
+    "roles[1]": "5 is not a role: give a string",
+    "roles[2]": "null is not a role: give a string",
+  });
+});
+
+test("a project's entry has two properties and no others", () => {
+  const groupRoleAssignments = ["GROUP_OWNER", null, { groupId: project, groupRole: "GROUP_OWNER" }];
+
+  expect(wrong({ groupRoleAssignments })).toEqual({
+    "groupRoleAssignments[0]": '"GROUP_OWNER" is not an entry: give groupId, roles',
+    "groupRoleAssignments[1]": "null is not an entry: give groupId, roles",
+    "groupRoleAssignments[2].roles": "it is missing: give it",
+    "groupRoleAssignments[2].groupRole": "there is no such argument: the arguments are groupId, roles",
+  });
+});
+
+test("an argument that there is not is told which there are", () => {
+  const reason =
+    "there is no such argument: the arguments are orgId, username, roles, teamIds, groupRoleAssignments, onAccepted, reinviteExpired";
+
+  expect(wrong({ teamsIds: [team], email: "ada@example.com", invitationId: null })).toEqual({
+    teamsIds: reason,
+    email: reason,
+    invitationId: reason,
+  });
+});
+
+test("the choices are told", () => {
+  expect(wrong({ onAccepted: "keep", reinviteExpired: "yes" })).toEqual({
+    onAccepted:
+      '"keep" is not a choice: give "fail" (a member stops the destroy), "retain" (a member stays) or "manage" (a member is changed and removed)',
+    reinviteExpired: '"yes" is not true or false: give one of them',
+  });
+});
+
+test("null is not enough where an argument is required", () => {
+  expect(wrong({ orgId: null, username: null, roles: null })).toEqual({
+    orgId: "null is not the id of an organization: give a string",
+    username: "null is not an e-mail address: give a string",
+    roles: 'null is not a list of roles: give at least one organization role, such as ["ORG_MEMBER"]',
+  });
+});
+
+test("what the engine and the resource send along is no argument", () => {
+  const sentAlong = { __provider: "exports.handler=…", status: UNKNOWN };
+
+  expect(checkInputs({ ...least, ...sentAlong })).toEqual(checkInputs(least));
+  expect(checkInputs({ ...least, ...sentAlong, status: null })).toEqual(checkInputs(least));
+});
+
+test("a role that this version does not know is a warning, once", () => {
+  const { inputs, failures, warnings } = checkInputs({
+    ...least,
+    roles: ["ORG_WIZARD", "ORG_MEMBER", "ORG_WIZARD", "wizard"],
+    groupRoleAssignments: [
+      { groupId: project, roles: ["GROUP_WIZARD", "GROUP_OWNER"] },
+      { groupId: other, roles: ["GROUP_WIZARD", "constructor"] },
+    ],
+  });
+
+  expect(failures).toEqual([]);
+  expect(inputs.roles).toEqual(["ORG_MEMBER", "ORG_WIZARD", "wizard"]);
+  expect(warnings).toEqual(
+    ["GROUP_WIZARD", "ORG_WIZARD", "constructor", "wizard"].map(
+      (role) => `ada@example.com: this version does not know the role ${role}. It is sent to Atlas as it is.`,
+    ),
+  );
+});
+
+test("a warning about somebody who is not known yet says so", () => {
+  const { warnings } = checkInputs({ ...least, username: UNKNOWN, roles: ["ORG_WIZARD"] });
+
+  expect(warnings).toEqual([
+    "somebody not known yet: this version does not know the role ORG_WIZARD. It is sent to Atlas as it is.",
+  ]);
+});
+
+// As documented, so that a misspelt one here shows as a warning.
+test.each([
+  ["ORG_OWNER", "ORG_MEMBER", "ORG_GROUP_CREATOR", "ORG_BILLING_ADMIN"],
+  ["ORG_BILLING_READ_ONLY", "ORG_STREAM_PROCESSING_ADMIN", "ORG_READ_ONLY"],
+])("the organization roles %s, … are known", (...roles) => {
+  expect(checkInputs({ ...least, roles })).toMatchObject({ failures: [], warnings: [] });
+});
+
+test.each([
+  ["GROUP_OWNER", "GROUP_READ_ONLY", "GROUP_DATA_ACCESS_ADMIN", "GROUP_DATA_ACCESS_READ_ONLY"],
+  ["GROUP_DATA_ACCESS_READ_WRITE", "GROUP_DATABASE_ACCESS_ADMIN", "GROUP_OBSERVABILITY_VIEWER"],
+  ["GROUP_BACKUP_MANAGER", "GROUP_CLUSTER_MANAGER", "GROUP_SEARCH_INDEX_EDITOR"],
+  ["GROUP_STREAM_PROCESSING_OWNER"],
+])("the project roles %s, … are known", (...roles) => {
+  const groupRoleAssignments = [{ groupId: project, roles }];
+
+  expect(checkInputs({ ...least, groupRoleAssignments })).toMatchObject({ failures: [], warnings: [] });
+});
+
+test("the value that stands for an unknown one is Pulumi's", () => {
+  expect(UNKNOWN).toBe(pulumi.runtime.unknownValue);
+});
+
+type Path = (string | number)[];
+
+/** The path of everything inside a value, at any depth. */
+function pathsIn(value: unknown, path: Path = []): Path[] {
+  const inside = typeof value === "object" && value !== null ? Object.entries(value) : [];
+  const isList = Array.isArray(value);
+  return inside.flatMap(([key, item]) => {
+    const at = [...path, isList ? Number(key) : key];
+    return [at, ...pathsIn(item, at)];
+  });
+}
+
+function at(value: unknown, path: Path): unknown {
+  return path.reduce((inside, key) => (inside as Record<string | number, unknown>)?.[key], value);
+}
+
+/** A copy with an unknown value at the path. */
+function withUnknown<Value>(value: Value, path: Path): Value {
+  const copy = structuredClone(value);
+  const inside = at(copy, path.slice(0, -1));
+  if (typeof inside === "object") (inside as Record<string | number, unknown>)[path.at(-1) ?? ""] = UNKNOWN;
+  return copy;
+}
+
+test("an unknown value is accepted and kept wherever it is", () => {
+  fc.assert(
+    fc.property(
+      declared.chain((args) => fc.tuple(fc.constant(args), fc.subarray(pathsIn(args), { minLength: 1 }))),
+      ([args, paths]) => {
+        const unknown = paths.reduce(withUnknown, args);
+        const { inputs, failures, warnings } = checkInputs(unknown);
+
+        expect({ failures, warnings }).toEqual({ failures: [], warnings: [] });
+        for (const path of paths) {
+          if (at(unknown, path) === UNKNOWN) expect(at(inputs, path)).toBe(UNKNOWN);
+        }
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+test("what is known next to an unknown value is checked all the same", () => {
+  const groupRoleAssignments = [UNKNOWN, { groupId: UNKNOWN, roles: ["ORG_OWNER", UNKNOWN] }];
+
+  expect(
+    Object.keys(
+      wrong({ orgId: UNKNOWN, username: "ada", roles: [UNKNOWN, "GROUP_OWNER"], groupRoleAssignments }),
+    ),
+  ).toEqual(["username", "roles[1]", "groupRoleAssignments[1].roles[0]"]);
+});
+
+test("what is known next to an unknown value is brought to its spelling as far as it can be", () => {
+  const { inputs } = checkInputs({
+    ...least,
+    orgId: orgId.toUpperCase(),
+    username: UNKNOWN,
+    roles: ["ORG_READ_ONLY", UNKNOWN, "ORG_MEMBER"],
+    teamIds: [team.toUpperCase(), UNKNOWN],
+    groupRoleAssignments: UNKNOWN,
+  });
+
+  expect(inputs).toEqual({
+    ...defaults,
+    orgId,
+    username: UNKNOWN,
+    roles: ["ORG_READ_ONLY", UNKNOWN, "ORG_MEMBER"],
+    teamIds: [team, UNKNOWN],
+    groupRoleAssignments: UNKNOWN,
+  });
+});
+
+test("whatever a program gives, the answer is inputs or reasons", () => {
+  const names = fc.oneof(
+    fc.constantFrom("orgId", "username", "roles", "teamIds", "groupRoleAssignments", "groupId"),
+    fc.constantFrom("onAccepted", "reinviteExpired", "__proto__", "constructor", "prototype", "toString"),
+    fc.string(),
+  );
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { depthSize: "small" },
+      fc.constantFrom(null, true, 0, -1.5, "", UNKNOWN, orgId, "ORG_OWNER", "__proto__", "constructor"),
+      fc.string(),
+      fc.array(tie("value"), { maxLength: 4 }),
+      fc.array(fc.tuple(names, tie("value")), { maxLength: 4 }).map(fromJson),
+    ),
+  }));
+  const programs = fc
+    .array(fc.tuple(names, value), { maxLength: 10 })
+    .map((entries) => fromJson([...Object.entries(least), ...entries]));
+
+  fc.assert(
+    fc.property(programs, (news) => {
+      const { inputs, failures, warnings } = checkInputs(news);
+
+      if (failures.length === 0) expect(checkInputs({ ...inputs }).inputs).toEqual(inputs);
+      for (const { property, reason } of failures) {
+        expect(property).toBeTypeOf("string");
+        expect(reason).not.toBe("");
+      }
+      for (const warning of warnings) expect(warning).toContain("does not know the role");
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+/** An object as it comes from the wire, where any name is an own property. */
+function fromJson(entries: [string, unknown][]): Record<string, unknown> {
+  const members = entries.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
+  return JSON.parse(`{${members.join(",")}}`);
+}
+
+test("names of the prototype are no arguments, and do no harm", () => {
+  const news = fromJson([
+    ...Object.entries(least),
+    ["__proto__", { onAccepted: "manage" }],
+    ["toString", "x"],
+  ]);
+
+  expect(properties(checkInputs(news).failures)).toEqual(["toString"]);
+  expect(checkInputs(fromJson([...Object.entries(least), ["__proto__", { reinviteExpired: true }]]))).toEqual(
+    checkInputs(least),
+  );
+});
+
+test("a very long value is quoted no longer than a person reads", () => {
+  const long = "x".repeat(1_000_000);
+  const reasons = Object.values(wrong({ orgId: long, username: long, roles: { long }, onAccepted: [long] }));
+
+  expect(reasons).toHaveLength(4);
+  for (const reason of reasons) {
+    expect(reason).toContain("xxx…");
+    expect(reason.length).toBeLessThan(400);
+  }
+});
+
+test("a value without JSON is named all the same", () => {
+  expect(wrong({ orgId: undefined })).toEqual({
+    orgId: "undefined is not the id of an organization: give a string",
+  });
+});
+
+test("stored properties give their inputs, whatever else is stored", () => {
+  const stored = {
+    ...least,
+    ...defaults,
+    status: "PENDING",
+    invitationId: orgId,
+    createdAt: "2026-08-10T03:03:37Z",
+    __provider: "exports.handler=…",
+  };
+
+  expect(inputsOf(stored)).toEqual({ ...least, ...defaults });
+});
+
+test("stored properties of an older version get the defaults of this one", () => {
+  expect(inputsOf(least)).toEqual({ ...least, ...defaults });
+});
+
+test("a state that somebody wrote wrong is an error that names everything wrong with it", () => {
+  const use = () => inputsOf({ ...least, orgId: "myorg", onAccepted: "keep", status: "PENDING" });
+
+  expect(use).toThrow(AtlasError);
+  expect(use).toThrow(
+    /^The state of this resource cannot be used\. orgId: "myorg" is not .*; onAccepted: "keep"/,
+  );
+});
