@@ -102,6 +102,8 @@ export class OrgInvitation extends pulumi.CustomResource {
       "pulumi-nodejs:dynamic/mongodbatlas:OrgInvitation",
       name,
       {
+        // What is no argument of ours goes along, so that the check can name it.
+        ...args,
         orgId,
         username,
         roles,

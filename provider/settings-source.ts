@@ -13,8 +13,8 @@ export interface Source {
   read(name: string): Setting | undefined;
 }
 
-/** Reads one value by its full name. */
-export type Read = (name: string) => string | undefined;
+/** Reads one value by its full name. What Pulumi passes of a provider's arguments need not be text. */
+export type Read = (name: string) => unknown;
 
 /**
  * The sources in the order in which they are asked: the environment first, then the stack configuration. What
@@ -24,7 +24,7 @@ export function settingsSources(
   environment: Record<string, string | undefined>,
   configuration: Read,
 ): Source[] {
-  const explicit = configuration(EXPLICIT) === "true";
+  const explicit = configuration(EXPLICIT) !== undefined;
   const inEnvironment = source("environment", "the environment", (name) => environment[name]);
   const inConfiguration = source(
     "configuration",
@@ -42,7 +42,7 @@ function source(kind: Source["kind"], place: string, read: Read): Source {
     kind,
     place,
     read: (name) => {
-      const value = read(name)?.trim();
+      const value = String(read(name) ?? "").trim();
       return value ? { name, value } : undefined;
     },
   };
