@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { adviceFor } from "./advice.ts";
 import type { Auth } from "./auth.ts";
 import { type Clock, duration } from "./clock.ts";
-import { AtlasApiError, type AtlasApiFailure } from "./errors.ts";
+import { AtlasApiError, type AtlasApiFailure, sentence } from "./errors.ts";
 import type { Limits } from "./limits.ts";
 import { backoffMs, endingOf, POLICIES, paceOf, retryAfterMs } from "./retry.ts";
 import type { Answer, Transport } from "./transport.ts";
@@ -186,11 +186,6 @@ interface Failed {
 }
 
 type Failure = Pick<AtlasApiFailure, "errorCode" | "detail"> & { parameters?: unknown[] };
-
-function sentence(error: unknown): string {
-  const { message } = error as Error;
-  return /[.!?]$/.test(message) ? message : `${message}.`;
-}
 
 /** The same error, with one more sentence. */
 function noted(error: unknown, note: string): Error {

@@ -62,3 +62,9 @@ export class AtlasApiError extends AtlasError {
 export function isAtlasApiError(error: unknown): error is AtlasApiError {
   return error instanceof Error && error.name === "AtlasApiError";
 }
+
+/** The message of an error, so that another sentence can follow. */
+export function sentence(error: unknown): string {
+  const { message } = error as Error;
+  return /[.!?]$/.test(message) ? message : `${message}.`;
+}

@@ -1,5 +1,5 @@
 import { type Access, sameAccess } from "./access.ts";
-import { AtlasError } from "./errors.ts";
+import { AtlasError, sentence } from "./errors.ts";
 import { type InvitationsApi, isConflict, OutdatedError, type Person } from "./invitations-api.ts";
 import {
   adoption,
@@ -38,7 +38,7 @@ export class IncompleteCreateError extends AtlasError {
 
   constructor(state: OrgInvitationState, reason: Error) {
     super(
-      `${state.username} was invited to ${state.orgId}, but without all that is declared: ${reason.message}. Run pulumi up again to complete it.`,
+      `${state.username} was invited to ${state.orgId}, but without all that is declared: ${sentence(reason)} Run pulumi up again to complete it.`,
     );
     this.state = state;
   }
@@ -170,7 +170,7 @@ export class Lifecycle {
     this.#people.doubt(orgId, username);
     const person = await this.#find(inputs);
     const row = standing(person?.orgMembershipStatus, onAccepted);
-    if (LIFECYCLE[row].create !== "invite") throw new OutdatedError(`${username} is known to ${orgId}.`);
+    if (LIFECYCLE[row].create !== "invite") throw new OutdatedError(`${username} became known to ${orgId} meanwhile. Run pulumi up again.`);
   }
 
   /** A look-up that fails is an error, never "gone". */

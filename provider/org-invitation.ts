@@ -134,7 +134,8 @@ const runs = new WeakMap<object, Map<string, string>>();
  * registration of the second one; it stands in the place of an output, where the check of inputs drops it.
  */
 function declaration(name: string, orgId: pulumi.Input<string>, username: pulumi.Input<string>) {
-  const run = pulumi.runtime.getStackResource() ?? runs;
+  // Each run has a connection to the engine of its own, and so has each of a program's tests that sets its mocks.
+  const run = pulumi.runtime.getMonitor() ?? runs;
   const declared = runs.get(run) ?? new Map<string, string>();
   runs.set(run, declared);
   const declare = (orgId: string, username: string): undefined => {
