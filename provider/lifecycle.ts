@@ -170,7 +170,8 @@ export class Lifecycle {
     this.#people.doubt(orgId, username);
     const person = await this.#find(inputs);
     const row = standing(person?.orgMembershipStatus, onAccepted);
-    if (LIFECYCLE[row].create !== "invite") throw new OutdatedError(`${username} became known to ${orgId} meanwhile. Run pulumi up again.`);
+    if (LIFECYCLE[row].create === "invite") return;
+    throw new OutdatedError(`${username} became known to ${orgId} meanwhile. Run pulumi up again.`);
   }
 
   /** A look-up that fails is an error, never "gone". */
