@@ -1,0 +1,275 @@
+import * as pulumi from "@pulumi/pulumi";
+import { expect, test } from "vitest";
+import { OrgInvitation, type OrgInvitationArgs } from "../provider/org-invitation.ts";
+
+const orgId = "32b6e34b3d91647abb20e7b8";
+const project = "5f0000000000000000000002";
+const ada: OrgInvitationArgs = { orgId, username: "ada@example.com", roles: ["ORG_MEMBER"] };
+
+/** What Atlas and the lifecycle add, as the engine hands it back. */
+const outputs = {
+  invitationId: "6a793f89c0eb9e7a177165b6",
+  userId: "6a793f89c0eb9e7a177165b7",
+  status: "PENDING",
+  createdAt: "2026-08-10T03:03:37Z",
+  expiresAt: "2026-09-09T03:03:37Z",
+  inviterUsername: "nmtxqlkl",
+  orgName: "Example",
+};
+
+/** A program as Pulumi's own tests run it; returns what is registered from now on. */
+function startProgram({ preview = false } = {}): pulumi.runtime.MockResourceArgs[] {
+  const registered: pulumi.runtime.MockResourceArgs[] = [];
+  const mocks: pulumi.runtime.Mocks = {
+    call: () => ({}),
+    newResource: (resource) => {
+      registered.push(resource);
+      const state = preview ? resource.inputs : { ...resource.inputs, ...outputs };
+      return { id: preview ? "" : `id of ${resource.name}`, state };
+    },
+  };
+  void pulumi.runtime.setMocks(mocks, "project", "stack", preview);
+  return registered;
+}
+
+/** The value of an output, once the resource is registered. */
+function resolved<Value>(output: pulumi.Output<Value>): Promise<unknown> {
+  return new Promise((resolve) => {
+    output.apply(resolve);
+  });
+}
+
+/** Resolves when all of them are registered, in a preview too, where no callback of an output is called. */
+async function registration(...resources: pulumi.Resource[]): Promise<void> {
+  await Promise.all(resources.map(({ urn }) => (urn as unknown as { promise(): Promise<string> }).promise()));
+}
+
+/** The error of a program that breaks off because nobody handles it, as a program under Pulumi does. */
+async function errorOf(program: () => void): Promise<Error> {
+  const listeners = process.listeners("unhandledRejection");
+  const errors = new Set<Error>();
+  process.removeAllListeners("unhandledRejection");
+  process.on("unhandledRejection", (error) => errors.add(error as Error));
+  program();
+  while (errors.size === 0) await new Promise(setImmediate);
+  process.removeAllListeners("unhandledRejection");
+  for (const listener of listeners) process.on("unhandledRejection", listener);
+  expect(errors.size).toBe(1);
+  return [...errors][0] as Error;
+}
+
+// This one comes first: what sets mocks is never without a connection again.
+test("without a connection to the engine, a person is declared only once as well", async () => {
+  const resource = new OrgInvitation("ada", ada);
+  await registration(resource);
+
+  expect(() => new OrgInvitation("lovelace", ada)).toThrow("declared twice");
+});
+
+test("a resource of the dynamic type is registered under its name", async () => {
+  const registered = startProgram();
+
+  await registration(new OrgInvitation("ada", ada));
+
+  expect(registered).toMatchObject([
+    { type: "pulumi-nodejs:dynamic/mongodbatlas:OrgInvitation", name: "ada", custom: true },
+  ]);
+});
+
+test("exactly the declared inputs are registered, and the provider", async () => {
+  const registered = startProgram();
+  const all = {
+    ...ada,
+    teamIds: ["5f0000000000000000000001"],
+    groupRoleAssignments: [{ groupId: project, roles: ["GROUP_OWNER"] }],
+    onAccepted: "manage" as const,
+    reinviteExpired: true,
+  };
+
+  await registration(
+    new OrgInvitation("ada", all),
+    new OrgInvitation("bob", { ...ada, username: "bob@example.com" }),
+  );
+
+  const inputs = Object.fromEntries(
+    registered.map(({ name, inputs: { __provider, ...inputs } }) => [name, inputs]),
+  );
+  expect(inputs).toEqual({ ada: all, bob: { ...ada, username: "bob@example.com" } });
+});
+
+// Every state file holds this text and runs it, in any version that comes after.
+test("the provider is the constant text that every state file holds", async () => {
+  const registered = startProgram();
+
+  await registration(
+    new OrgInvitation("ada", ada),
+    new OrgInvitation("bob", { ...ada, username: "bob@example.com", onAccepted: "manage" }),
+  );
+
+  const texts = registered.map(({ inputs }) => inputs.__provider);
+  expect(new Set(texts)).toEqual(
+    new Set([
+      'exports.handler=()=>require("module").createRequire(process.cwd()+"/_")("pulumi-atlas-invitations/provider")',
+    ]),
+  );
+  expect(Buffer.byteLength(texts[0])).toBeLessThan(150);
+});
+
+test("inputs and outputs are outputs of the resource", async () => {
+  startProgram();
+  const resource = new OrgInvitation("ada", { ...ada, onAccepted: "retain" });
+
+  expect(await resolved(resource.id)).toBe("id of ada");
+  const expected = { ...ada, onAccepted: "retain", ...outputs };
+  for (const [name, value] of Object.entries(expected)) {
+    const output = resource[name as keyof OrgInvitation] as pulumi.Output<unknown>;
+    expect(await resolved(output), name).toEqual(value);
+  }
+});
+
+// pulumi#6587
+test("every output has its place, also what Atlas has not told yet", () => {
+  startProgram();
+  const resource = new OrgInvitation("ada", ada);
+
+  const names = [...Object.keys(outputs), "teamIds", "groupRoleAssignments", "onAccepted", "reinviteExpired"];
+  for (const name of [...names, "orgId", "username", "roles"]) {
+    expect(pulumi.Output.isInstance(resource[name as keyof OrgInvitation]), name).toBe(true);
+  }
+});
+
+test("one object of arguments serves for several resources, and stays as it is", async () => {
+  const registered = startProgram();
+  const shared = Object.freeze({ ...ada });
+
+  await registration(
+    new OrgInvitation("here", shared),
+    new OrgInvitation("there", Object.freeze({ ...shared, orgId: project })),
+  );
+  expect(() => new OrgInvitation("again", shared)).toThrow("declared twice");
+
+  expect(registered.map(({ name }) => name)).toEqual(["here", "there"]);
+  expect(shared).toEqual(ada);
+});
+
+test("what is no argument goes along, so that the check can name it", async () => {
+  const registered = startProgram();
+
+  await registration(new OrgInvitation("ada", { ...ada, teamsIds: [project] } as OrgInvitationArgs));
+
+  expect(registered[0]?.inputs.teamsIds).toEqual([project]);
+});
+
+test("nobody writes outputs or the provider by giving them as arguments", async () => {
+  const registered = startProgram();
+  const given = { ...ada, __provider: "exports.handler=()=>evil()", status: "ACCEPTED", userId: project };
+
+  await registration(new OrgInvitation("ada", given as OrgInvitationArgs));
+
+  const { __provider, ...inputs } = registered[0]?.inputs ?? {};
+  expect(inputs).toEqual(ada);
+  expect(__provider).toContain("pulumi-atlas-invitations/provider");
+});
+
+test("resource options are passed on", async () => {
+  startProgram();
+  const parent = new pulumi.ComponentResource("example:index:Team", "team");
+  const resource = new OrgInvitation("ada", ada, { parent });
+
+  expect(await resolved(resource.urn)).toBe(
+    "urn:pulumi:stack::project::example:index:Team$pulumi-nodejs:dynamic/mongodbatlas:OrgInvitation::ada",
+  );
+});
+
+test("a secret address stays a secret, and what is not secret does not become one", async () => {
+  const registered = startProgram();
+  const username = pulumi.secret("ada@example.com");
+  const resource = new OrgInvitation("ada", { ...ada, username });
+
+  await registration(resource);
+
+  expect(await pulumi.isSecret(resource.username)).toBe(true);
+  expect(await pulumi.isSecret(resource.orgId)).toBe(false);
+  expect(await pulumi.isSecret(resource.roles)).toBe(false);
+  // Pulumi's mark of a secret, on the wire.
+  expect(registered[0]?.inputs.username).toEqual({
+    "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+    value: "ada@example.com",
+  });
+});
+
+test("two resources for one person are an error that names both, before anything is registered", async () => {
+  const registered = startProgram();
+  const first = new OrgInvitation("ada", ada);
+  const second = () =>
+    new OrgInvitation("lovelace", { orgId: orgId.toUpperCase(), username: "ADA@Example.com", roles: [] });
+
+  expect(second).toThrow(pulumi.RunError);
+  expect(second).toThrow(
+    `ada@example.com in ${orgId} is declared twice, by the resources "ada" and "lovelace". Remove one of them.`,
+  );
+
+  await registration(first);
+  expect(registered.map(({ name }) => name)).toEqual(["ada"]);
+});
+
+test("two resources for one person who is known only later are the same error, and one line", async () => {
+  const registered = startProgram();
+  const error = await errorOf(() => {
+    new OrgInvitation("ada", { ...ada, orgId: pulumi.output(orgId) });
+    new OrgInvitation("lovelace", { ...ada, username: pulumi.output("ADA@example.com") });
+  });
+
+  const text = `ada@example.com in ${orgId} is declared twice, by the resources "ada" and "lovelace". Remove one of them.`;
+  expect(error).toBeInstanceOf(pulumi.RunError);
+  expect(error.message).toBe(text);
+  expect(error.stack).toBe(text);
+  expect(registered.map(({ name }) => name)).toEqual(["ada"]);
+});
+
+test("a person declared outright and again with a value known later is the same error", async () => {
+  startProgram();
+  const error = await errorOf(() => {
+    new OrgInvitation("lovelace", { ...ada, username: Promise.resolve("ada@example.com") });
+    new OrgInvitation("ada", ada);
+  });
+
+  expect(error.message).toContain('is declared twice, by the resources "ada" and "lovelace"');
+});
+
+test("the same person in two organizations, and two people in one, are no duplicates", async () => {
+  const registered = startProgram();
+
+  await registration(
+    new OrgInvitation("ada", ada),
+    new OrgInvitation("ada-there", { ...ada, orgId: project }),
+    new OrgInvitation("bob", { ...ada, username: pulumi.output("bob@example.com") }),
+  );
+
+  expect(registered.map(({ name }) => name).sort()).toEqual(["ada", "ada-there", "bob"]);
+});
+
+test("each run of a program is checked by itself", async () => {
+  for (const _ of [1, 2]) {
+    const registered = startProgram();
+    await registration(new OrgInvitation("ada", ada));
+    expect(registered).toHaveLength(1);
+  }
+});
+
+test("in a preview, a person who is not known yet is registered as unknown", async () => {
+  const registered = startProgram({ preview: true });
+  const unknown = pulumi.output(pulumi.unknown) as unknown as pulumi.Output<string>;
+  const one = new OrgInvitation("one", { ...ada, username: unknown });
+  const another = new OrgInvitation("another", { ...ada, username: unknown });
+  const here = new OrgInvitation("here", { ...ada, orgId: unknown });
+
+  await registration(one, another, here);
+
+  const inputs = Object.fromEntries(registered.map(({ name, inputs }) => [name, inputs]));
+  expect(Object.keys(inputs).sort()).toEqual(["another", "here", "one"]);
+  expect(pulumi.isUnknown(inputs.one.username)).toBe(true);
+  expect(inputs.one.orgId).toBe(orgId);
+  expect(pulumi.isUnknown(inputs.here.orgId)).toBe(true);
+  expect(inputs.here.username).toBe("ada@example.com");
+});
