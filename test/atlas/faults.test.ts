@@ -221,3 +221,17 @@ test("a fault strikes verified requests, the others, or either", async () => {
   scene.atlas.fail({ status: 502, authenticated: "either" });
   expect((await scene.caller.plain("GET", path)).status).toBe(502);
 });
+
+test("a redirect leads to another origin", async () => {
+  await using scene = await startScene();
+  await using other = await startScene();
+  const path = `/api/atlas/v1.0${scene.invites}`;
+  const redirect = { status: 307, headers: { Location: other.atlas.url + path } };
+  scene.atlas.fail({ authenticated: "either", ...redirect });
+
+  const followed = await scene.caller.plain("GET", path, { headers: { Authorization: "Bearer x" } });
+
+  expect(followed.status).toBe(401);
+  expect(scene.atlas.log()).toEqual([`GET ${path} 307`]);
+  expect(other.atlas.log()).toEqual([`GET ${path} 401 challenge`]);
+});

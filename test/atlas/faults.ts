@@ -15,13 +15,31 @@ export type Fault =
   /** The right answer, but only once the promise is resolved. */
   | { until: Promise<unknown>; when?: When }
   /** The right answer, damaged on its way, always after the work was done. */
-  | { damage: Damage };
+  | { damage: Damage }
+  /** The right answer, too slow or too long, always after the work was done. */
+  | Slowness;
 
 /**
- * "half body": half of the announced body, then the connection is destroyed. "short length": a Content-Length
- * that ends the body too early. "long length": a Content-Length that waits for more than there is.
+ * The connection is destroyed after "half head": a part of the headers; "head alone": all headers and none of
+ * the body; "half body"; "all but a byte" of the body; "no last chunk": the whole body, whose length was not
+ * announced, without its end. "short length": a Content-Length that ends the body too early. "long length": a
+ * Content-Length that waits for more than there is.
  */
-export type Damage = "half body" | "short length" | "long length";
+export type Damage =
+  | "half head"
+  | "head alone"
+  | "half body"
+  | "all but a byte"
+  | "no last chunk"
+  | "short length"
+  | "long length";
+
+/** A body that makes the client wait. */
+export type Slowness =
+  /** It comes byte by byte; each waits for what the function returns, given the number of bytes already sent. */
+  | { drip: (sent: number) => unknown }
+  /** So many bytes of white space come before it, and no length is announced. */
+  | { huge: number };
 
 /** Which requests a fault strikes. */
 export interface FaultMatch {
@@ -52,7 +70,7 @@ export interface OrderedFault {
 }
 
 /** What is left to send after a fault: an answer, whole or damaged, or nothing. */
-export type Delivery = { answer: Answer; damage?: Damage } | { nothing: "cut" | "hang" };
+export type Delivery = { answer: Answer; damage?: Damage | Slowness } | { nothing: "cut" | "hang" };
 
 interface Pending {
   match: FaultMatch;
@@ -117,6 +135,7 @@ async function strike(fault: Fault, handle: () => Answer): Promise<Delivery> {
     await fault.until;
     return { answer };
   }
+  if ("drip" in fault || "huge" in fault) return { answer: handle(), damage: fault };
   if ("damage" in fault) return { answer: handle(), damage: fault.damage };
   const [nothing, when] = "cut" in fault ? (["cut", fault.cut] as const) : (["hang", fault.hang] as const);
   if (when === "after") handle();

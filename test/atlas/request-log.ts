@@ -16,10 +16,10 @@ export interface LoggedRequest {
   contentType?: string;
   /** The body: parsed if it is JSON, otherwise as text. */
   body?: unknown;
-  /** The status that was sent. */
+  /** The status that was sent, or was to be when the answer was lost. */
   status?: number;
   errorCode?: string;
-  /** What happened instead of a whole answer: "cut", "hang", or the damage done. */
+  /** What happened instead of a whole answer: "cut", "hang", or the name of the damage done. */
   fault?: string;
 }
 
@@ -38,6 +38,6 @@ export function outcomeOf(delivery: Delivery): Partial<LoggedRequest> {
     status: answer.status,
     challenge: answer.headers?.["WWW-Authenticate"]?.startsWith("Digest ") ?? false,
     ...(errorCode !== undefined && { errorCode }),
-    ...(damage && { fault: damage }),
+    ...(damage && { fault: typeof damage === "string" ? damage : Object.keys(damage).join() }),
   };
 }

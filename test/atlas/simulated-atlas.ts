@@ -16,6 +16,7 @@ import {
   ServiceAccounts,
 } from "./service-accounts.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
+import { type RequestListener, Stages } from "./stages.ts";
 
 /** How a simulated Atlas starts: its clock, and any setting that differs from its default. */
 export interface SimulatedAtlasOptions extends Partial<Settings> {
@@ -42,6 +43,7 @@ export class SimulatedAtlas implements AsyncDisposable {
   readonly #oauth: OAuthEndpoints;
   readonly #authentication: Authentication;
   readonly #faults = new Faults();
+  readonly #stages = new Stages();
   readonly #server: Server;
 
   private constructor({ now = Date.now, ...settings }: SimulatedAtlasOptions) {
@@ -117,6 +119,11 @@ export class SimulatedAtlas implements AsyncDisposable {
     return this.#faults.order(fault);
   }
 
+  /** Watches every request at each of its stages until the function that is returned is called. */
+  onRequest(listener: RequestListener): () => void {
+    return this.#stages.listen(listener);
+  }
+
   /** The requests as one line each, for comparison as a whole. */
   log(): string[] {
     return this.requests.map(logLine);
@@ -158,9 +165,15 @@ export class SimulatedAtlas implements AsyncDisposable {
       logged.authenticated = true;
       logged.username = caller;
     }
+    const cut = () => {
+      logged.fault = "cut";
+      response.destroy();
+    };
+    if (await this.#stages.reach(logged, "arrived")) return cut();
     const delivery = await this.#faults.deliver(logged, handle);
     Object.assign(logged, outcomeOf(delivery));
-    send(response, delivery);
+    if (await this.#stages.reach(logged, "handled")) return cut();
+    if (await send(response, delivery)) await this.#stages.reach(logged, "answered");
   }
 
   /** Verifies the credentials of a request when it arrives: whose they are, and how to answer it later. */
