@@ -1,0 +1,202 @@
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ApiKey } from "../atlas/api.ts";
+import type { Organization, Person } from "../atlas/organization.ts";
+import { SimulatedAtlas } from "../atlas/simulated-atlas.ts";
+import { type Engine, provideEngine } from "../engine/provide-engine.ts";
+import { type CommandOptions, type CommandResult, Workspace } from "../engine/workspace.ts";
+import { type Installation, installPackage } from "../plugin-host/install-package.ts";
+import type { ExpectedRequests, Generation } from "./expected-requests.ts";
+
+export const UP = "up --yes --skip-preview";
+export const REFRESH = "refresh --yes --skip-preview";
+export const DESTROY = "destroy --yes --skip-preview";
+
+/** A finished command, and what Atlas saw of it. */
+export interface Run extends CommandResult {
+  /** In the form of `SimulatedAtlas.log`. */
+  requests: string[];
+  /** What the Diagnostics section says, by the name of the resource; sorted, as lines of a plugin come at any time. */
+  diagnostics: Record<string, string[]>;
+}
+
+/** The arguments of one resource, right or wrong. */
+export type Declaration = Record<string, unknown>;
+
+/** A value that the program knows once the resource of that name is created. */
+export const afterCreating = (name: string, value: unknown) => ({ afterCreating: name, value });
+
+const PROGRAM = `
+const { OrgInvitation } = require("pulumi-atlas-invitations");
+const declarations = require("./declarations.json");
+
+const made = {};
+for (const [name, declaration] of Object.entries(declarations)) {
+  const args = JSON.parse(JSON.stringify(declaration), (_key, value) =>
+    value?.afterCreating ? made[value.afterCreating].status.apply(() => value.value) : value,
+  );
+  made[name] = new OrgInvitation(name, args);
+}
+`;
+
+const PROJECT = `
+name: people
+runtime:
+  name: nodejs
+  options:
+    typescript: false
+`;
+
+/** The engine, and the package as users install it; the projects of all stacks live below that folder. */
+export class Ground implements AsyncDisposable {
+  readonly engine: Engine;
+  readonly #installation: Installation;
+
+  private constructor(engine: Engine, installation: Installation) {
+    this.engine = engine;
+    this.#installation = installation;
+  }
+
+  static async lay(): Promise<Ground> {
+    const engine = await provideEngine({ log: console.log });
+    return new Ground(engine, await installPackage("npm"));
+  }
+
+  /** A new project that declares nobody. */
+  async project(): Promise<string> {
+    const folder = await mkdtemp(join(this.#installation.folder, "project-"));
+    await writeFile(join(folder, "Pulumi.yaml"), PROJECT);
+    await writeFile(join(folder, "index.js"), PROGRAM);
+    await writeFile(join(folder, "declarations.json"), "{}");
+    return folder;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#installation.dispose();
+  }
+}
+
+/** Starts a stack on the generation at hand. */
+export type StartStack = () => Promise<InvitationStack>;
+
+/** A program that invites people, on a stack of its own, and the simulated organization that it is about. */
+export class InvitationStack implements AsyncDisposable {
+  readonly atlas: SimulatedAtlas;
+  readonly organization: Organization;
+  readonly key: ApiKey;
+  readonly workspace: Workspace;
+  /** What Atlas is to log for each step. */
+  readonly expected: ExpectedRequests;
+
+  private constructor(
+    atlas: SimulatedAtlas,
+    organization: Organization,
+    key: ApiKey,
+    workspace: Workspace,
+    expected: ExpectedRequests,
+  ) {
+    this.atlas = atlas;
+    this.organization = organization;
+    this.key = key;
+    this.workspace = workspace;
+    this.expected = expected;
+  }
+
+  /** @param env on top of the address of the simulated Atlas and the generation; by default the organization's API key */
+  static async start(
+    ground: Ground,
+    generation: Generation,
+    env: (key: ApiKey) => NodeJS.ProcessEnv = keyEnv,
+  ): Promise<InvitationStack> {
+    const atlas = await SimulatedAtlas.start();
+    const organization = atlas.addOrganization();
+    const key = atlas.addApiKey({ organization });
+    const workspace = await Workspace.create(ground.engine, {
+      folder: await ground.project(),
+      env: {
+        MONGODB_ATLAS_BASE_URL: atlas.url,
+        MONGODB_ATLAS_INVITATIONS_API: generation.name,
+        ...env(key),
+      },
+    });
+    return new InvitationStack(atlas, organization, key, workspace, generation.requests(organization));
+  }
+
+  /** What the program declares from now on: `ada@example.com` as a member by the name of `ada`, unless told otherwise. */
+  async declare(declarations: Record<string, Declaration>): Promise<void> {
+    const complete = Object.entries(declarations).map(([name, declaration]) => [
+      name,
+      { orgId: this.organization.id, username: `${name}@example.com`, roles: ["ORG_MEMBER"], ...declaration },
+    ]);
+    await writeFile(
+      join(this.workspace.folder, "declarations.json"),
+      JSON.stringify(Object.fromEntries(complete)),
+    );
+  }
+
+  /** Runs a command that is to succeed. */
+  run(command: string, env?: NodeJS.ProcessEnv): Promise<Run> {
+    return this.#run(command, { ...(env && { env }) });
+  }
+
+  /** Runs a command that is to fail. */
+  async fail(command: string, env?: NodeJS.ProcessEnv): Promise<Run> {
+    const run = await this.#run(command, { ...(env && { env }), allowFailure: true });
+    if (run.exitCode === 0) throw new Error(`pulumi ${command} did not fail:\n${run.output}`);
+    return run;
+  }
+
+  /** A copy of what Atlas stores of the person. */
+  person(username: string): Person {
+    const person = this.organization.find(username);
+    if (!person) throw new Error(`Atlas does not know ${username}`);
+    return person;
+  }
+
+  /** The stored outputs of the resource. */
+  async outputs(name: string): Promise<Record<string, unknown> | undefined> {
+    return (await this.workspace.resource(name))?.outputs;
+  }
+
+  /** The URN of the resource. */
+  urn(name: string): string {
+    return `urn:pulumi:dev::people::pulumi-nodejs:dynamic/mongodbatlas:OrgInvitation::${name}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.workspace.dispose();
+    await this.atlas.stop();
+  }
+
+  async #run(command: string, options: CommandOptions): Promise<Run> {
+    this.atlas.forget();
+    const result = await this.workspace.pulumi(command.split(" "), options);
+    return { ...result, requests: this.atlas.log(), diagnostics: diagnosticsIn(result.output) };
+  }
+}
+
+/** The environment that gives Pulumi this key. */
+export function keyEnv({
+  publicKey,
+  privateKey,
+}: Pick<ApiKey, "publicKey" | "privateKey">): NodeJS.ProcessEnv {
+  return { MONGODB_ATLAS_PUBLIC_KEY: publicKey, MONGODB_ATLAS_PRIVATE_KEY: privateKey };
+}
+
+function diagnosticsIn(output: string): Record<string, string[]> {
+  const diagnostics: Record<string, string[]> = {};
+  // The section ends at the next heading that is not indented.
+  const [, section = ""] = /^Diagnostics:\n((?: .*\n|\n)*)/m.exec(output) ?? [];
+  let messages: string[] = [];
+  for (const line of section.split("\n")) {
+    const [, name] = /^ {2}\S+ \((.+)\):$/.exec(line) ?? [];
+    if (name !== undefined) {
+      messages = [];
+      diagnostics[name] = messages;
+    } else if (line.trim() !== "") {
+      messages.push(line.trim());
+    }
+  }
+  for (const lines of Object.values(diagnostics)) lines.sort();
+  return diagnostics;
+}
