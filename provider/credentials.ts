@@ -63,11 +63,22 @@ const KINDS: Kind[] = [
 
 /**
  * The credentials of one operation: access token, service account, API key, each from the first source that
- * has it. An id and a secret from different sources are never joined.
+ * has it; but what an `AtlasProvider` was given goes before the environment, whatever its kind. An id and a
+ * secret from different sources are never joined.
  *
  * @throws AtlasConfigError that names the setting, where it was read and what to set; never a value.
  */
 export function resolveCredentials(sources: Source[]): Credentials {
+  const [first, ...others] = sources;
+  const isExplicit = first?.kind === "configuration";
+  const found = isExplicit ? (find([first]) ?? find(others)) : find(sources);
+  if (found) return found;
+  throw new AtlasConfigError(
+    "There are no credentials for Atlas. Set MONGODB_ATLAS_PUBLIC_KEY and MONGODB_ATLAS_PRIVATE_KEY, or MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET, in the environment; or mongodbatlas:publicKey and mongodbatlas:privateKey (with --secret), or mongodbatlas:clientId and mongodbatlas:clientSecret (with --secret), in the stack configuration.",
+  );
+}
+
+function find(sources: Source[]): Credentials | undefined {
   for (const kind of KINDS) {
     for (const source of sources) {
       for (const names of kind[source.kind]) {
@@ -76,9 +87,7 @@ export function resolveCredentials(sources: Source[]): Credentials {
       }
     }
   }
-  throw new AtlasConfigError(
-    "There are no credentials for Atlas. Set MONGODB_ATLAS_PUBLIC_KEY and MONGODB_ATLAS_PRIVATE_KEY, or MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET, in the environment; or mongodbatlas:publicKey and mongodbatlas:privateKey (with --secret), or mongodbatlas:clientId and mongodbatlas:clientSecret (with --secret), in the stack configuration.",
-  );
+  return undefined;
 }
 
 function read(kind: Kind, { place, read }: Source, [firstName, secondName]: Names): Credentials | undefined {

@@ -76,126 +76,50 @@ test("the environment comes before the stack configuration, setting by setting",
     ...keyInEnvironment,
     MONGODB_ATLAS_BASE_URL: "https://one.example.com",
     MONGODB_ATLAS_INVITATIONS_API: "users",
+    MONGODB_ATLAS_MAX_WAIT: "10m",
+    MONGODB_ATLAS_DEBUG: "0",
   };
   const config = {
     ...keyInConfig,
     "mongodbatlas:baseUrl": "https://two.example.com",
     "mongodbatlas:invitationsApi": "v1.0",
+    "mongodbatlas:maxWait": "1s",
+    "mongodbatlas:debug": "true",
   };
 
   const settings = resolve(environment, config);
-  expect(settings).toMatchObject({ baseUrl: "https://one.example.com", invitationsApi: "users" });
+  expect(settings).toMatchObject({
+    baseUrl: "https://one.example.com",
+    invitationsApi: "users",
+    maxWaitMs: 600_000,
+    debug: false,
+  });
   expect(settings.credentials).toMatchObject({ publicKey: "publick1", privateKey: "private-1" });
 });
 
-describe("the API key", () => {
-  const sources: [publicKey: string, privateKey: string][] = [
-    ["MONGODB_ATLAS_PUBLIC_KEY", "MONGODB_ATLAS_PRIVATE_KEY"],
-    ["MONGODB_ATLAS_PUBLIC_API_KEY", "MONGODB_ATLAS_PRIVATE_API_KEY"],
-    ["MCLI_PUBLIC_API_KEY", "MCLI_PRIVATE_API_KEY"],
-    ["mongodbatlas:publicKey", "mongodbatlas:privateKey"],
-  ];
-  const place = (name: string) => (name.includes(":") ? "the stack configuration" : "the environment");
-  // Each name is read in its own place only: a variable is no setting, nor the reverse.
-  const at = (values: Values): [Values, Values] => {
-    const entries = Object.entries(values);
-    return [
-      Object.fromEntries(entries.filter(([name]) => !name.includes(":"))),
-      Object.fromEntries(entries.filter(([name]) => name.includes(":"))),
-    ];
+test("what an AtlasProvider was given comes before the environment, and what it was not from there", () => {
+  const environment = {
+    ...keyInEnvironment,
+    MONGODB_ATLAS_BASE_URL: "https://one.example.com",
+    MONGODB_ATLAS_INVITATIONS_API: "users",
+    MONGODB_ATLAS_MAX_WAIT: "10m",
+  };
+  const config = {
+    "mongodbatlas:explicitProvider": "true",
+    ...keyInConfig,
+    "mongodbatlas:isMongodbgovCloud": "true",
+    "mongodbatlas:maxWait": "1s",
   };
 
-  test.each(sources)("is read from %s and %s", (publicName, privateName) => {
-    expect(resolve(...at({ [publicName]: "aaaaaaaa", [privateName]: "bbb" })).credentials).toEqual({
-      kind: "apiKey",
-      publicKey: "aaaaaaaa",
-      privateKey: "bbb",
-      source: `${place(publicName)} (${publicName} and ${privateName})`,
-    });
+  const settings = resolve(environment, config);
+  expect(settings).toMatchObject({
+    baseUrl: "https://cloud.mongodbgov.com",
+    invitationsApi: "users",
+    maxWaitMs: 1000,
   });
-
-  test("is taken from the first source that has one", () => {
-    const all: Values = {};
-    for (const [index, [publicName, privateName]] of [...sources.entries()].reverse()) {
-      Object.assign(all, { [publicName]: `public${index}`, [privateName]: `private${index}` });
-
-      expect(resolve(...at(all)).credentials).toMatchObject({
-        publicKey: `public${index}`,
-        privateKey: `private${index}`,
-      });
-    }
-  });
-
-  test("is never put together from halves of two sources", () => {
-    for (const [publicName, ownPrivateName] of sources) {
-      for (const [ownPublicName, privateName] of sources) {
-        if (privateName === ownPrivateName) continue;
-        const message = refusal(...at({ [publicName]: "aaaaaaaa", [privateName]: "bbb" }));
-
-        expect([
-          `${publicName} is set in ${place(publicName)}, but ${ownPrivateName} is not. Set both there, or neither.`,
-          `${privateName} is set in ${place(privateName)}, but ${ownPublicName} is not. Set both there, or neither.`,
-        ]).toContain(message);
-      }
-    }
-  });
-
-  test.each(sources)("that is half in %s or %s is an error, whatever the next source has", (...names) => {
-    for (const [present, missing] of [names, [...names].reverse()] as [string, string][]) {
-      const later = Object.fromEntries(
-        sources.slice(sources.findIndex((source) => source.includes(present)) + 1).flatMap(([one, other]) => [
-          [one, "cccccccc"],
-          [other, "ddd"],
-        ]),
-      );
-
-      for (const others of [{}, later]) {
-        expect(refusal(...at({ [present]: "aaaaaaaa", ...others }))).toBe(
-          `${present} is set in ${place(present)}, but ${missing} is not. Set both there, or neither.`,
-        );
-      }
-    }
-  });
-
-  test.each(["", " ", "\t\n"])("counts as absent where it is %j", (blank) => {
-    const [publicName, privateName] = sources[0] as [string, string];
-
-    expect(resolve({ [publicName]: blank, [privateName]: blank }, keyInConfig).credentials).toMatchObject({
-      publicKey: "publick2",
-    });
-    expect(refusal({ [publicName]: "aaaaaaaa", [privateName]: blank })).toContain(`${privateName} is not`);
-  });
-
-  test("loses the blanks around it, such as the newline of a file", () => {
-    expect(
-      resolve({ MONGODB_ATLAS_PUBLIC_KEY: " publick1\n", MONGODB_ATLAS_PRIVATE_KEY: "\tprivate-1\r\n" })
-        .credentials,
-    ).toMatchObject({ publicKey: "publick1", privateKey: "private-1" });
-  });
-
-  test("that is absent is an error that says where to put one", () => {
-    const message = refusal({}, {});
-
-    expect(message).toContain("There are no credentials for Atlas");
-    for (const name of [...(sources[0] ?? []), ...(sources[3] ?? [])]) expect(message).toContain(name);
-  });
-
-  test.each(['pub"lick', "pub\\lick", "pub lick", "pub\nlick", "püblick", "pub\u0000lick"])(
-    "whose public half is %j is an error before it gets into a header",
-    (publicKey) => {
-      expect(refusal({ ...keyInEnvironment, MONGODB_ATLAS_PUBLIC_KEY: publicKey })).toMatch(
-        /^MONGODB_ATLAS_PUBLIC_KEY in the environment is not an API public key: .* Copy it again/,
-      );
-    },
-  );
-
-  test("may hold anything in its private half", () => {
-    const privateKey = 'pri"v\\ate ü:key';
-
-    expect(resolve({ ...keyInEnvironment, MONGODB_ATLAS_PRIVATE_KEY: privateKey }).credentials).toMatchObject(
-      { privateKey },
-    );
-  });
+  expect(settings.credentials).toMatchObject({ publicKey: "publick2", privateKey: "private-2" });
+  const { "mongodbatlas:isMongodbgovCloud": _, ...withoutServer } = config;
+  expect(resolve(environment, withoutServer).baseUrl).toBe("https://one.example.com");
 });
 
 describe("the server", () => {
@@ -333,7 +257,59 @@ describe("the API generation", () => {
   );
 });
 
-test("settings resolve, or fail with an error of configuration that never holds a private key", () => {
+test.each([
+  ["an access token", "MONGODB_ATLAS_ACCESS_TOKEN", { MONGODB_ATLAS_ACCESS_TOKEN: "token" }],
+  [
+    "a service account",
+    "MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET",
+    { MONGODB_ATLAS_CLIENT_ID: "id", MONGODB_ATLAS_CLIENT_SECRET: "secret" },
+  ],
+])("%s is none for the v1.0 API", (_, names, environment) => {
+  expect(refusal({ ...environment, MONGODB_ATLAS_INVITATIONS_API: "v1.0" })).toBe(
+    `The v1.0 API takes API keys only, but the credentials are from the environment (${names}). Set an API key instead, or the invitations API to v2.`,
+  );
+  for (const generation of ["v2", "users"]) {
+    expect(resolve({ ...environment, MONGODB_ATLAS_INVITATIONS_API: generation }).invitationsApi).toBe(
+      generation,
+    );
+  }
+});
+
+describe("the longest wait", () => {
+  test.each([
+    ["90s", 90_000],
+    ["30m", 1_800_000],
+    ["2h", 7_200_000],
+    ["0s", 0],
+    [" 5m ", 300_000],
+  ])("given as %j is %i ms", (value, ms) => {
+    expect(resolve({ ...keyInEnvironment, MONGODB_ATLAS_MAX_WAIT: value }).maxWaitMs).toBe(ms);
+    expect(resolve(keyInEnvironment, { "mongodbatlas:maxWait": value }).maxWaitMs).toBe(ms);
+  });
+
+  test.each(["30", "m", "1.5h", "-1s", "1d", "1 h", "1h30m", "1H", "9999999s", "constructor"])(
+    "given as %j is an error that shows how to say it",
+    (value) => {
+      expect(refusal({ ...keyInEnvironment, MONGODB_ATLAS_MAX_WAIT: value })).toBe(
+        `MONGODB_ATLAS_MAX_WAIT is "${value}", which is no duration: set it to one such as 90s, 30m or 1h.`,
+      );
+    },
+  );
+});
+
+test.each([
+  ["1", true],
+  ["true", true],
+  ["yes", true],
+  ["0", false],
+  ["false", false],
+  [" ", false],
+])("a line for each request, asked for with %j, is %j", (value, debug) => {
+  expect(resolve({ ...keyInEnvironment, MONGODB_ATLAS_DEBUG: value }).debug).toBe(debug);
+  expect(resolve(keyInEnvironment, { "mongodbatlas:debug": value }).debug).toBe(debug);
+});
+
+test("settings resolve, or fail with an error of configuration that never holds a secret", () => {
   const secret = "5f0c0ffe-dead-4bee-8bad-c0de5ec4e75e";
   const anyText = fc.oneof(
     fc.string(),
@@ -365,8 +341,13 @@ test("settings resolve, or fail with an error of configuration that never holds 
       MONGODB_ATLAS_PRIVATE_API_KEY: half,
       MCLI_PUBLIC_API_KEY: half,
       MCLI_PRIVATE_API_KEY: half,
+      MONGODB_ATLAS_CLIENT_ID: half,
+      MONGODB_ATLAS_CLIENT_SECRET: half,
+      MONGODB_ATLAS_ACCESS_TOKEN: half,
       MONGODB_ATLAS_BASE_URL: url,
       MONGODB_ATLAS_INVITATIONS_API: anyText,
+      MONGODB_ATLAS_MAX_WAIT: anyText,
+      MONGODB_ATLAS_DEBUG: anyText,
     },
     { requiredKeys: [] },
   );
