@@ -7,9 +7,13 @@ export interface Clock {
   random(): number;
 }
 
+// A longer timer fires at once (Node.js, timers).
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: Date.now,
-  sleep: (durationMs) => new Promise((resolve) => setTimeout(resolve, durationMs)),
+  sleep: (durationMs) =>
+    new Promise((resolve) => setTimeout(resolve, Math.min(durationMs, LONGEST_TIMER_MS))),
   random: Math.random,
 };
 

@@ -48,7 +48,8 @@ export function backoffMs(tries: number, random: number): number {
 /** The wait that a `Retry-After` header asks for, in seconds or as a date; `undefined` for anything else. */
 export function retryAfterMs(header: string | string[] | undefined, now: number): number | undefined {
   const value = [header].flat()[0]?.trim() ?? "";
-  if (/^\d+$/.test(value)) return Number(value) * 1000;
+  // What is longer counts as so long (RFC 9111, 1.2.2).
+  if (/^\d+$/.test(value)) return Math.min(Number(value), 2 ** 31) * 1000;
   // A date begins with its weekday (RFC 9110, 5.6.7): what else Date.parse takes is no date here.
   const date = /^[A-Z][a-z]{2,8},? /.test(value) ? Date.parse(value) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
@@ -60,10 +61,15 @@ export interface Pace {
   windowMs: number;
 }
 
-/** The pace that the throttle names, in its parameters or in its sentence; ten a minute where it names none. */
+/** The pace that the throttle names, in its sentence or in its parameters; ten a minute where it names none. */
 export function paceOf(parameters: readonly unknown[], detail: string): Pace {
   const named = /(\d+) invitations per (\d+) minute/.exec(detail)?.slice(1) ?? parameters;
-  const [invitations, minutes] = named.map(Number);
-  const known = invitations && minutes && invitations > 0 && minutes > 0;
+  // Recorded parameters are texts or numbers.
+  const [invitations, minutes] = named.map((count) => (typeof count === "string" ? Number(count) : count));
+  const known = isCount(invitations) && isCount(minutes);
   return known ? { invitations, windowMs: minutes * 60_000 } : { invitations: 10, windowMs: 60_000 };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0;
 }
