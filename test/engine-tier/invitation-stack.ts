@@ -1,11 +1,11 @@
-import { mkdtemp, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { ApiKey } from "../atlas/api.ts";
 import type { Organization, Person } from "../atlas/organization.ts";
 import { SimulatedAtlas } from "../atlas/simulated-atlas.ts";
 import { type Engine, provideEngine } from "../engine/provide-engine.ts";
 import { type CommandOptions, type CommandResult, Workspace } from "../engine/workspace.ts";
-import { type Installation, installPackage } from "../plugin-host/install-package.ts";
+import { type Installation, installPackage, packTarball } from "../plugin-host/install-package.ts";
 import type { ExpectedRequests, Generation } from "./expected-requests.ts";
 
 export const UP = "up --yes --skip-preview";
@@ -71,8 +71,10 @@ export class Ground implements AsyncDisposable {
     return folder;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#installation.dispose();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#installation.dispose();
+    // It removes itself when the process exits, but a worker of vitest is ended before that.
+    await rm(dirname(await packTarball()), { recursive: true, force: true });
   }
 }
 

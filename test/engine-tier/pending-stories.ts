@@ -52,7 +52,9 @@ export function pendingStories(start: StartStack): void {
     expect(planned.output).toContain('~ [0]: "ORG_OWNER" => "ORG_MEMBER"');
     expect(planned.requests).toEqual(withChallenge(expected.findInvited));
 
-    expect((await stack.run(REFRESH)).requests).toEqual(withChallenge(expected.findInvited));
+    const refreshed = await stack.run(REFRESH);
+    expect(refreshed.output).toContain("[diff: ~roles]");
+    expect(refreshed.requests).toEqual(withChallenge(expected.findInvited));
     expect(await stack.outputs("ada")).toMatchObject({ roles: ["ORG_OWNER"] });
 
     expect((await stack.run(UP)).requests).toEqual(withChallenge(expected.change(invited)));

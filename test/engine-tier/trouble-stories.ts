@@ -67,9 +67,7 @@ export function troubleStories(start: StartStack, { lists }: Generation): void {
 
     const foreign = await stack.fail(UP, keyEnv(otherKey));
     expect(foreign.requests).toEqual([answered(look, "401 challenge"), answered(look, 401)]);
-    expect(foreign.diagnostics.ada).toEqual([
-      expect.stringMatching(/another organization: check orgId/),
-    ]);
+    expect(foreign.diagnostics.ada).toEqual([expect.stringMatching(/another organization: check orgId/)]);
 
     const noOrganization = "0".repeat(24);
     await stack.declare({ ada: { orgId: noOrganization } });
