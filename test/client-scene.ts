@@ -1,12 +1,14 @@
 import { AtlasClient, type AtlasClientOptions } from "../provider/atlas-client.ts";
 import { DigestAuth } from "../provider/auth.ts";
-import { systemClock } from "../provider/clock.ts";
+import type { Clock } from "../provider/clock.ts";
 import { Limits } from "../provider/limits.ts";
 import { Transport, type TransportOptions } from "../provider/transport.ts";
 import { SimulatedAtlas, type SimulatedAtlasOptions } from "./atlas/simulated-atlas.ts";
 
 /** Where the key of a scene's client was read, as its errors say. */
 export const source = "the environment (MONGODB_ATLAS_PUBLIC_KEY and MONGODB_ATLAS_PRIVATE_KEY)";
+
+type Changes = Partial<Omit<AtlasClientOptions, "transport">> & { transport?: Partial<TransportOptions> };
 
 /** A simulated Atlas with one organization, an owner's key, and a client that uses the key. */
 export async function clientScene(options?: SimulatedAtlasOptions) {
@@ -15,16 +17,22 @@ export async function clientScene(options?: SimulatedAtlasOptions) {
   const key = atlas.addApiKey({ organization });
   const notices: string[] = [];
   const notify = (line: string) => notices.push(line);
-  // Waits are over at once.
-  const impatient = { ...systemClock, sleep: () => Promise.resolve() };
-  const connected = ({
-    baseUrl = atlas.url,
-    ...changes
-  }: Partial<AtlasClientOptions & TransportOptions> = {}) =>
+  const sleeps: number[] = [];
+  let now = Date.parse("2026-08-10T00:00:00Z");
+  // Waits are over at once, and time is what was waited.
+  const clock: Clock = {
+    now: () => now,
+    sleep: async (ms) => {
+      sleeps.push(ms);
+      now += ms;
+    },
+    random: () => 0.5,
+  };
+  const connected = ({ transport, ...changes }: Changes = {}) =>
     new AtlasClient({
-      transport: new Transport({ ...changes, baseUrl }),
-      limits: new Limits(impatient, notify),
-      clock: impatient,
+      transport: new Transport({ baseUrl: atlas.url, ...transport }),
+      limits: new Limits(clock, notify),
+      clock,
       auth: new DigestAuth(key),
       credentialsSource: source,
       maxWaitMs: 3_600_000,
@@ -35,9 +43,13 @@ export async function clientScene(options?: SimulatedAtlasOptions) {
     atlas,
     organization,
     key,
-    notices,
     client: connected(),
     connected,
+    clock,
+    /** How long the client waited, each time. */
+    sleeps,
+    /** What the user was told. */
+    notices,
     /** The requests whose credentials were verified: without the challenges. */
     verified: () => atlas.requests.filter(({ authenticated }) => authenticated),
     [Symbol.asyncDispose]: () => atlas.stop(),
