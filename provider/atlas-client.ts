@@ -86,13 +86,12 @@ export class AtlasClient {
   /** The answer that was asked for, however often it takes. */
   async #send(request: AtlasRequest): Promise<Answer> {
     const { limits, clock, maxWaitMs } = this.#options;
-    const startedAt = clock.now();
+    const until = clock.now() + maxWaitMs;
     for (let tries = 1; ; tries++) {
-      const leftMs = startedAt + maxWaitMs - clock.now();
-      await limits.turn(request, leftMs);
+      await limits.turn(request, until);
       const outcome = await this.#try(request, tries);
       if (!("error" in outcome)) return outcome.answer;
-      await this.#prepareRepeat(request, outcome, tries, leftMs);
+      await this.#prepareRepeat(request, outcome, tries, until);
     }
   }
 
@@ -133,7 +132,7 @@ export class AtlasClient {
   }
 
   /** Waits as the policy says; throws where the request is not to be sent again. */
-  async #prepareRepeat(request: AtlasRequest, failed: Failed, tries: number, leftMs: number): Promise<void> {
+  async #prepareRepeat(request: AtlasRequest, failed: Failed, tries: number, until: number): Promise<void> {
     const { limits, clock, notify } = this.#options;
     const { error, answer, failure } = failed;
     const ending = endingOf(error);
@@ -147,7 +146,7 @@ export class AtlasClient {
     } else {
       const asked = answer && retryAfterMs(answer.headers["retry-after"], clock.now());
       const waitMs = asked ?? backoffMs(tries, clock.random());
-      if (waitMs > leftMs) {
+      if (clock.now() + waitMs > until) {
         const wait = `Waiting ${duration(waitMs)} more for it is longer than mongodbatlas:maxWait allows.`;
         throw noted(error, wait);
       }

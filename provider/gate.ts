@@ -26,14 +26,13 @@ export class Gate {
     this.#notify = notify;
   }
 
-  /** Closes for so long, and lets one through at each interval from then on. `why` ends the sentence "wait for". */
-  hold(durationMs: number, intervalMs: number, why: string): void {
+  /** Closes for so long. `why` ends the sentence "wait for". */
+  hold(durationMs: number, why: string): void {
     this.#opensAt = Math.max(this.#opensAt, this.#clock.now() + durationMs);
-    this.#intervalMs = intervalMs;
     this.#why = why;
   }
 
-  /** Lets one through at each interval, or, at 0, everybody again. */
+  /** From the next one on, lets one through at each interval, or, at 0, everybody. `why` as in `hold`. */
   pace(intervalMs: number, why: string): void {
     this.#intervalMs = intervalMs;
     this.#why = why;
@@ -42,21 +41,24 @@ export class Gate {
   /**
    * Resolves when it is the turn of this request.
    *
-   * @throws AtlasError when that would take longer than `maxWaitMs`; nothing was sent then.
+   * @param until - In ms since 1970.
+   * @throws AtlasError when its turn would come later than that; nothing was sent then.
    */
-  turn(who: string, maxWaitMs: number): Promise<void> {
+  turn(who: string, until: number): Promise<void> {
     const now = this.#clock.now();
     if (this.#queue.length === 0 && now >= this.#opensAt) {
       this.#opensAt = now + this.#intervalMs;
       return Promise.resolve();
     }
     return new Promise((go, giveUp) => {
-      this.#queue.push({ who, until: now + maxWaitMs, go, giveUp });
+      this.#queue.push({ who, until, go, giveUp });
       if (this.#queue.length === 1) void this.#serve();
     });
   }
 
   async #serve(): Promise<void> {
+    // Whoever else is sent back in this moment is told of in the same line.
+    await this.#clock.sleep(Math.min(1_000, this.#opensAt - this.#clock.now()));
     for (let next = this.#queue[0]; next; next = this.#queue[0]) {
       const waitMs = this.#opensAt - this.#clock.now();
       if (this.#opensAt > next.until) {
@@ -85,5 +87,5 @@ export class Gate {
 }
 
 function tooLong(who: string, why: string): string {
-  return `${who} would have to wait for ${why}, and longer than mongodbatlas:maxWait allows; nothing was sent. Run pulumi up again later, or raise mongodbatlas:maxWait.`;
+  return `${who} would have to wait for ${why}, and longer than mongodbatlas:maxWait allows; nothing more was sent. Run the command again later, or raise mongodbatlas:maxWait.`;
 }

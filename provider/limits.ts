@@ -12,6 +12,8 @@ export interface Limited {
   invites?: boolean | undefined;
 }
 
+const BUCKET = "Atlas, which limits how many requests it takes";
+
 /**
  * What Atlas lets through, and the queues of those who wait for it: the throttle of invitations, which counts
  * by source address, and the token bucket of each set of endpoints in an organization.
@@ -31,11 +33,12 @@ export class Limits {
   /**
    * Resolves when it is the turn of this request.
    *
-   * @throws AtlasError when that would take longer than `maxWaitMs`; nothing was sent then.
+   * @param until - In ms since 1970.
+   * @throws AtlasError when its turn would come later than that; nothing was sent then.
    */
-  async turn(request: Limited, maxWaitMs: number): Promise<void> {
-    await this.#bucket(request).turn(request.subject, maxWaitMs);
-    if (request.invites) await this.#invitations.turn(request.subject, maxWaitMs);
+  async turn(request: Limited, until: number): Promise<void> {
+    await this.#bucket(request).turn(request.subject, until);
+    if (request.invites) await this.#invitations.turn(request.subject, until);
   }
 
   /**
@@ -44,12 +47,13 @@ export class Limits {
    */
   throttled({ invitations, windowMs }: Pace): void {
     const why = `Atlas, which takes ${invitations} invitations in ${duration(windowMs)}`;
-    this.#invitations.hold(windowMs, (windowMs / invitations) * 1.01, why);
+    this.#invitations.hold(windowMs, why);
+    this.#invitations.pace((windowMs / invitations) * 1.01, why);
   }
 
   /** A token bucket is empty for so long. */
   exhausted(request: Limited, durationMs: number): void {
-    this.#bucket(request).hold(durationMs, 0, "Atlas, which limits the requests to an organization");
+    this.#bucket(request).hold(durationMs, BUCKET);
   }
 
   /**
@@ -59,8 +63,8 @@ export class Limits {
   observe(request: Limited, { headers }: Challengeable): void {
     const limit = Number(headers["ratelimit-limit"]);
     const left = Number(headers["ratelimit-remaining"]);
-    if (!(limit > 0 && left >= 0)) return;
-    this.#bucket(request).pace(left * 10 < limit ? 60_000 / (limit / 2) : 0, "Atlas, whose limit is near");
+    if (!(Number.isInteger(limit) && limit > 0 && left >= 0)) return;
+    this.#bucket(request).pace(left * 10 < limit ? 60_000 / (limit / 2) : 0, BUCKET);
   }
 
   #bucket({ path }: Limited): Gate {

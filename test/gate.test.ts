@@ -1,0 +1,249 @@
+import { expect, test } from "vitest";
+import { AtlasError } from "../provider/errors.ts";
+import { Gate } from "../provider/gate.ts";
+import { SimulatedClock } from "./simulated-clock.ts";
+
+/** A gate, and who came through it after how many ms. */
+function startScene() {
+  const clock = new SimulatedClock();
+  const start = clock.now();
+  const lines: string[] = [];
+  const gate = new Gate(clock, (line) => lines.push(`${(clock.now() - start) / 1000} s: ${line}`));
+  const passed: [who: string, at: number][] = [];
+  const errors: [at: number, message: string][] = [];
+  const come = (who: string, maxWaitMs = 3_600_000) =>
+    gate.turn(who, clock.now() + maxWaitMs).then(
+      () => passed.push([who, clock.now() - start]),
+      (error: AtlasError) => {
+        expect(error).toBeInstanceOf(AtlasError);
+        errors.push([clock.now() - start, error.message]);
+      },
+    );
+  const people = (count: number) => Array.from({ length: count }, (_, index) => `person ${index}`);
+  return { clock, gate, lines, passed, errors, come, people };
+}
+
+test("an open gate lets everybody through at once, and says nothing", async () => {
+  const { clock, lines, passed, come } = startScene();
+
+  for (const who of ["ada", "bob", "cyd"]) void come(who);
+  await clock.advance(0);
+
+  expect(passed).toEqual([
+    ["ada", 0],
+    ["bob", 0],
+    ["cyd", 0],
+  ]);
+  expect(clock.slept).toEqual([]);
+  expect(lines).toEqual([]);
+});
+
+test("a closed gate holds everybody for so long, also who comes later, in their order", async () => {
+  const { clock, gate, passed, come } = startScene();
+
+  gate.hold(10_000, "a test");
+  void come("ada");
+  void come("bob");
+  await clock.advance(9_999);
+  void come("cyd");
+  expect(passed).toEqual([]);
+  await clock.advance(1);
+
+  expect(passed).toEqual([
+    ["ada", 10_000],
+    ["bob", 10_000],
+    ["cyd", 10_000],
+  ]);
+});
+
+test("who comes after the hold is over goes at once", async () => {
+  const { clock, gate, passed, come } = startScene();
+
+  gate.hold(10_000, "a test");
+  await clock.advance(10_000);
+  void come("ada");
+  await clock.advance(0);
+
+  expect(passed).toEqual([["ada", 10_000]]);
+});
+
+test("a hold that is longer counts, also while somebody waits, and a shorter one does not", async () => {
+  const { clock, gate, passed, come } = startScene();
+
+  gate.hold(10_000, "a test");
+  void come("ada");
+  await clock.advance(5_000);
+  gate.hold(20_000, "a test");
+  gate.hold(1_000, "a test");
+  await clock.advance(19_999);
+  expect(passed).toEqual([]);
+  await clock.advance(1);
+
+  expect(passed).toEqual([["ada", 25_000]]);
+});
+
+test("a paced gate lets one through at each interval, whether they wait or come in time", async () => {
+  const { clock, gate, passed, come } = startScene();
+
+  gate.pace(6_000, "a test");
+  void come("ada");
+  void come("bob");
+  void come("cyd");
+  await clock.advance(12_000);
+  expect(passed).toEqual([
+    ["ada", 0],
+    ["bob", 6_000],
+    ["cyd", 12_000],
+  ]);
+
+  await clock.advance(3_000);
+  void come("dan");
+  await clock.advance(10_000);
+  void come("eve");
+  await clock.advance(0);
+  expect(passed.slice(3)).toEqual([
+    ["dan", 18_000],
+    ["eve", 25_000],
+  ]);
+});
+
+test("the pace holds after a hold, and at no interval everybody goes again", async () => {
+  const { clock, gate, passed, come, people } = startScene();
+
+  gate.pace(6_000, "a test");
+  gate.hold(60_000, "a test");
+  for (const who of people(5)) void come(who);
+  await clock.advance(66_000);
+  expect(passed.map(([, at]) => at)).toEqual([60_000, 66_000]);
+
+  gate.pace(0, "a test");
+  await clock.advance(6_000);
+  expect(passed.map(([, at]) => at)).toEqual([60_000, 66_000, 72_000, 72_000, 72_000]);
+});
+
+test("a wait is said in one line, with all who came in its first second", async () => {
+  const { clock, gate, lines, come } = startScene();
+
+  gate.hold(60_000, "Atlas, which is slow");
+  gate.pace(6_000, "Atlas, which is slow");
+  void come("ada@example.com");
+  await clock.advance(999);
+  void come("bob@example.com");
+  void come("cyd@example.com");
+  await clock.advance(50_000);
+  void come("dan@example.com");
+  await clock.advance(8_000);
+
+  expect(lines).toEqual(["1 s: ada@example.com and 2 more wait for Atlas, which is slow: about 71 s."]);
+});
+
+test("a wait of one is said of one", async () => {
+  const { clock, gate, lines, come } = startScene();
+
+  gate.hold(300_000, "Atlas, which is slow");
+  void come("ada@example.com");
+  await clock.advance(1_000);
+
+  expect(lines).toEqual(["1 s: ada@example.com waits for Atlas, which is slow: about 5 min."]);
+});
+
+test("how long it will take is said again about once a minute, and only while somebody waits", async () => {
+  const { clock, gate, lines, come, people } = startScene();
+
+  gate.hold(60_000, "Atlas");
+  gate.pace(6_000, "Atlas");
+  for (const who of people(21)) void come(who);
+  await clock.advance(400_000);
+
+  expect(lines).toEqual([
+    "1 s: person 0 and 20 more wait for Atlas: about 3 min.",
+    "66 s: person 2 and 18 more wait for Atlas: about 114 s.",
+    "126 s: person 12 and 8 more wait for Atlas: about 54 s.",
+  ]);
+});
+
+test.each([
+  ["a hold", 1_999],
+  ["a pace", 0],
+])("%s of less than two seconds is not worth a line", async (_, holdMs) => {
+  const { clock, gate, lines, come } = startScene();
+
+  gate.hold(holdMs, "a test");
+  gate.pace(1_999, "a test");
+  void come("ada");
+  if (!holdMs) void come("bob");
+  await clock.advance(10_000);
+
+  expect(clock.slept).not.toEqual([]);
+  expect(lines).toEqual([]);
+});
+
+test("a wait of two seconds is worth a line", async () => {
+  const { clock, gate, lines, come } = startScene();
+
+  gate.hold(3_000, "a test");
+  void come("ada");
+  await clock.advance(10_000);
+
+  expect(lines).toEqual(["1 s: ada waits for a test: about 2 s."]);
+});
+
+test("the reason that is said is the last one", async () => {
+  const { clock, gate, lines, come } = startScene();
+
+  gate.hold(60_000, "one");
+  gate.hold(10_000, "another");
+  void come("ada");
+  await clock.advance(1_000);
+
+  expect(lines).toEqual(["1 s: ada waits for another: about 59 s."]);
+});
+
+test("whose turn would come too late is told so, and the others go on", async () => {
+  const { clock, gate, passed, errors, come } = startScene();
+
+  gate.hold(60_000, "Atlas, which is slow");
+  void come("ada", 59_999);
+  void come("bob", 60_000);
+  void come("cyd", 1);
+  await clock.advance(1_000);
+  expect(errors).toEqual([
+    [
+      1_000,
+      "ada would have to wait for Atlas, which is slow, and longer than mongodbatlas:maxWait allows; nothing more was sent. Run the command again later, or raise mongodbatlas:maxWait.",
+    ],
+  ]);
+  await clock.advance(59_000);
+
+  expect(passed).toEqual([["bob", 60_000]]);
+  expect(errors.map(([at]) => at)).toEqual([1_000, 60_000]);
+});
+
+test("who waits gives up when the wait becomes too long", async () => {
+  const { clock, gate, passed, errors, come } = startScene();
+
+  gate.hold(60_000, "one");
+  void come("ada", 100_000);
+  await clock.advance(50_000);
+  gate.hold(60_000, "another");
+  await clock.advance(10_000);
+
+  expect(passed).toEqual([]);
+  expect(errors).toMatchObject([[60_000, expect.stringContaining("ada would have to wait for another")]]);
+});
+
+test("who gave up takes nobody's turn, and leaves no trace in the pace", async () => {
+  const { clock, gate, passed, errors, come } = startScene();
+
+  gate.pace(6_000, "a test");
+  void come("ada");
+  void come("bob", 5_999);
+  void come("cyd", 6_000);
+  await clock.advance(6_000);
+
+  expect(passed).toEqual([
+    ["ada", 0],
+    ["cyd", 6_000],
+  ]);
+  expect(errors).toHaveLength(1);
+});
