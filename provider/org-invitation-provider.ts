@@ -152,7 +152,11 @@ async function shown<Result>(operation: string, run: () => Promise<Result>): Pro
   } catch (thrown) {
     // A primitive would leave the engine waiting for ever.
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-    if (!(error instanceof AtlasError)) throw error;
+    if (!(error instanceof AtlasError)) {
+      // A bug: its stack is what a report needs. The host shows it for the other operations only.
+      if (operation === "create" || operation === "update") console.error(error.stack);
+      throw error;
+    }
     // The host writes `${error}: ${error.stack}` to stderr, beside the message that the engine shows.
     throw Object.assign(error, {
       stack: "see its error",

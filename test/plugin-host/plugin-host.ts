@@ -70,6 +70,8 @@ export class PluginHost {
     this.#client = new providerService.ResourceProviderClient(
       `127.0.0.1:${port}`,
       grpc.credentials.createInsecure(),
+      // It is on this machine, whatever proxy the environment names.
+      { "grpc.enable_http_proxy": 0 },
     );
   }
 
@@ -90,8 +92,13 @@ export class PluginHost {
     }
     const port = await portOf(child, output);
     const host = new PluginHost(child, output, port, options.callTimeoutMs ?? 20_000);
-    await host.#configure(options.config ?? {});
-    return host;
+    try {
+      await host.#configure(options.config ?? {});
+      return host;
+    } catch (error) {
+      await host.kill();
+      throw error;
+    }
   }
 
   /** What it printed so far, without its port; complete once it is stopped. */
