@@ -1,9 +1,24 @@
 import * as pulumi from "@pulumi/pulumi";
 import { OrgInvitation } from "pulumi-atlas-invitations";
 
-const orgId = new pulumi.Config().require("orgId");
+const config = new pulumi.Config();
+const orgId = config.require("orgId");
+const onAccepted = config.get<"fail" | "retain" | "manage">("onAccepted");
 
-const ada = new OrgInvitation("ada", { orgId, username: "ada@example.com", roles: ["ORG_MEMBER"] });
-new OrgInvitation("grace", { orgId, username: "grace@example.com", roles: ["ORG_OWNER"] });
+const people = [
+  { name: "ada", roles: ["ORG_GROUP_CREATOR", "ORG_MEMBER"] },
+  { name: "barbara", roles: ["ORG_MEMBER"] },
+  { name: "edsger", roles: ["ORG_MEMBER"], reinviteExpired: true },
+  { name: "grace", roles: ["ORG_MEMBER"] },
+  { name: "joan", roles: ["ORG_READ_ONLY"] },
+];
 
-export const adaStatus = ada.status;
+const invitations = people.map(
+  ({ name, ...args }) =>
+    new OrgInvitation(name, { orgId, username: `${name}@example.com`, onAccepted, ...args }),
+);
+
+/** What became of each person, as of the last up. */
+export const status = pulumi
+  .all(invitations.map(({ username, status }) => [username, status]))
+  .apply(Object.fromEntries);
