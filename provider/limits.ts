@@ -63,7 +63,7 @@ export class Limits {
   observe(request: Limited, { headers }: Challengeable): void {
     const limit = Number(headers["ratelimit-limit"]);
     const left = Number(headers["ratelimit-remaining"]);
-    if (!(Number.isInteger(limit) && limit > 0 && left >= 0)) return;
+    if (!(Number.isInteger(limit) && left >= 0)) return;
     this.#bucket(request).pace(left * 10 < limit ? 60_000 / (limit / 2) : 0, BUCKET);
   }
 

@@ -56,6 +56,31 @@ test("a closed gate holds everybody for so long, also who comes later, in their 
   ]);
 });
 
+test("a hold of a millisecond is one", async () => {
+  const { clock, gate, passed, come } = startScene();
+
+  gate.hold(1, "a test");
+  void come("ada");
+  await clock.advance(1);
+
+  expect(passed).toEqual([["ada", 1]]);
+});
+
+test("who comes in the moment when a hold ends goes after those who waited", async () => {
+  const { clock, gate, passed, come } = startScene();
+  void clock.sleep(10_000).then(() => come("bob"));
+
+  gate.hold(10_000, "a test");
+  gate.pace(6_000, "a test");
+  void come("ada");
+  await clock.advance(16_000);
+
+  expect(passed).toEqual([
+    ["ada", 10_000],
+    ["bob", 16_000],
+  ]);
+});
+
 test("who comes after the hold is over goes at once", async () => {
   const { clock, gate, passed, come } = startScene();
 
