@@ -2,9 +2,9 @@ import * as v from "valibot";
 import { adviceFor } from "./advice.ts";
 import type { Auth } from "./auth.ts";
 import { type Clock, duration } from "./clock.ts";
-import { AtlasApiError, type AtlasApiFailure, sentence } from "./errors.ts";
+import { AtlasApiError, type AtlasApiFailure, AtlasNetworkError, sentence } from "./errors.ts";
 import type { Limits } from "./limits.ts";
-import { backoffMs, endingOf, POLICIES, paceOf, retryAfterMs } from "./retry.ts";
+import { backoffMs, type Ending, endingOf, POLICIES, paceOf, retryAfterMs } from "./retry.ts";
 import type { Answer, Transport } from "./transport.ts";
 
 export interface AtlasClientOptions {
@@ -105,9 +105,12 @@ export class AtlasClient {
       limits.observe(request, answer);
       if (answer.status >= 200 && answer.status < 300) return { answer };
       const failure = failureOf(answer);
-      return { answer, failure, error: this.#error(request, answer, failure) };
+      const error = this.#error(request, answer, failure);
+      return { answer, failure, error, ending: endingOf(error) };
     } catch (error) {
-      return { error };
+      // A request for credentials that failed has been repeated already, as often as it may be.
+      const isOwn = error instanceof AtlasNetworkError && error.path === request.path;
+      return { error, ending: isOwn ? endingOf(error) : "final" };
     } finally {
       debug?.(`${request.method} ${request.path} ${said} ${clock.now() - askedAt} ms, try ${tries}`);
     }
@@ -134,18 +137,18 @@ export class AtlasClient {
   /** Waits as the policy says; throws where the request is not to be sent again. */
   async #prepareRepeat(request: AtlasRequest, failed: Failed, tries: number, until: number): Promise<void> {
     const { limits, clock, notify } = this.#options;
-    const { error, answer, failure } = failed;
-    const ending = endingOf(error);
+    const { error, ending, answer, failure } = failed;
     const { repeat, tries: most = Number.POSITIVE_INFINITY, wait } = POLICIES[ending];
     const looks = repeat === "lookFirst";
     if (repeat === "never" || (looks && request.method === "POST" && !request.beforeRepeat)) throw error;
     if (tries >= most) throw noted(error, `Tried ${tries} times.`);
 
-    if (wait === "gate") {
-      limits.throttled(paceOf(failure?.parameters ?? [], failure?.detail ?? ""));
+    if (wait === "gate" && request.invites && failure) {
+      limits.throttled(paceOf(failure.parameters, failure.detail));
     } else {
       const asked = answer && retryAfterMs(answer.headers["retry-after"], clock.now());
-      const waitMs = asked ?? backoffMs(tries, clock.random());
+      // To be asked for no wait at all is no leave to ask all the time.
+      const waitMs = asked || backoffMs(tries, clock.random());
       if (clock.now() + waitMs > until) {
         const wait = `Waiting ${duration(waitMs)} more for it is longer than mongodbatlas:maxWait allows.`;
         throw noted(error, wait);
@@ -180,11 +183,12 @@ export class AtlasClient {
 
 interface Failed {
   error: unknown;
+  ending: Ending;
   answer?: Answer;
   failure?: Failure;
 }
 
-type Failure = Pick<AtlasApiFailure, "errorCode" | "detail"> & { parameters?: unknown[] };
+type Failure = Pick<AtlasApiFailure, "errorCode" | "detail"> & { parameters: unknown[] };
 
 /** The same error, with one more sentence. */
 function noted(error: unknown, note: string): Error {
@@ -204,7 +208,7 @@ const ApiError = v.object({
 
 function failureOf(answer: Answer): Failure {
   const parsed = v.safeParse(ApiError, parseJson(answer.text));
-  if (!parsed.success) return { detail: `with ${nature(answer)}` };
+  if (!parsed.success) return { detail: `with ${nature(answer)}`, parameters: [] };
   const { errorCode, error, detail, error_description, reason, parameters } = parsed.output;
   return {
     errorCode: errorCode ?? error,

@@ -1,13 +1,11 @@
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import dns from "node:dns";
-import { type AddressInfo, createServer, type Socket } from "node:net";
 import { inspect } from "node:util";
 import * as v from "valibot";
 import { expect, test, vi } from "vitest";
 import type { AtlasRequest } from "../provider/atlas-client.ts";
-import { DigestAuth } from "../provider/auth.ts";
+import { DigestAuth, FixedAuth } from "../provider/auth.ts";
 import { AtlasApiError, AtlasNetworkError } from "../provider/errors.ts";
-import { Transport } from "../provider/transport.ts";
+import { ServiceAccountAuth } from "../provider/service-account.ts";
 import { clientScene, rejection, source } from "./client-scene.ts";
 
 const canary = "canary@example.com";
@@ -18,7 +16,7 @@ async function startScene(...options: Parameters<typeof clientScene>) {
   const scene = await clientScene(...options);
   const path = `/api/atlas/v1.0/orgs/${scene.organization.id}/invites`;
   const mediaType = "application/json";
-  const list: AtlasRequest = { method: "GET", path, mediaType, subject: "the list" };
+  const list: AtlasRequest = { method: "GET", path, mediaType, subject: "the list of invitations" };
   const create: AtlasRequest = {
     method: "POST",
     path,
@@ -33,26 +31,6 @@ async function startScene(...options: Parameters<typeof clientScene>) {
     subject: canary,
   });
   return { ...scene, path, list, create, remove };
-}
-
-/** A server that accepts connections and does nothing else. */
-async function startSilence() {
-  const sockets: Socket[] = [];
-  const server = createServer((socket) => sockets.push(socket));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    [Symbol.asyncDispose]: async () => {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
-
-/** An origin at which nothing listens. */
-async function unusedOrigin(): Promise<string> {
-  await using silence = await startSilence();
-  return `http://${silence.host}`;
 }
 
 test("a document is asked for, parsed and returned", async () => {
@@ -345,89 +323,252 @@ test.each([
   expect(error.message).toContain("Add the address of this machine to the access list of the API key");
 });
 
-test("a refused connection is an error that names the server", async () => {
+// DELETE and GET may be sent again without a look; a POST may not.
+test.each([502, 503, 504])("%i is asked again, later each time, until it is answered", async (status) => {
   await using scene = await startScene();
-  const baseUrl = await unusedOrigin();
+  const { invitationId } = scene.organization.invite("ada@example.com");
+  scene.atlas.fail({ status, body: "<html>busy</html>", times: 3 });
 
-  const error = await rejection(scene.connected({ baseUrl }).command(scene.remove("1")));
+  expect(await scene.client.command(scene.remove(invitationId))).toBe(true);
 
-  expect(error).toBeInstanceOf(AtlasNetworkError);
-  expect(error).toMatchObject({ method: "DELETE", path: `${scene.path}/1` });
-  expect(error.message).toBe(
-    `DELETE ${scene.path}/1: the connection to ${baseUrl} failed: connect ECONNREFUSED ${baseUrl.slice(7)}. Tried 6 times.`,
-  );
+  expect(scene.verified().map(({ status }) => status)).toEqual([status, status, status, 204]);
+  expect(scene.sleeps).toEqual([250, 500, 1000]);
+  // Nobody is told of a few seconds.
+  expect(scene.notices).toEqual([]);
+  expect(scene.organization.users).toEqual([]);
 });
 
-test("a server of several addresses that all refuse is an error that says why", async () => {
+test.each([400, 403, 404, 409, 410, 500, 501])("%i is not asked again", async (status) => {
   await using scene = await startScene();
-  const { port } = new URL(await unusedOrigin());
-  const addresses = [1, 2].map((last) => ({ address: `127.0.0.${last}`, family: 4 }));
-  const lookup = vi
-    .spyOn(dns, "lookup")
-    .mockImplementation(((
-      _host: string,
-      _options: object,
-      found: (error: null, all: typeof addresses) => void,
-    ) => found(null, addresses)) as never);
+  scene.atlas.fail({ status });
 
-  const client = scene.connected({ baseUrl: `http://atlas.test:${port}` });
-  const error = await rejection(client.fetch(scene.list, Invitations));
-  lookup.mockRestore();
+  expect(await rejection(scene.client.fetch(scene.list, Invitations))).toMatchObject({ status });
 
-  expect(error).toBeInstanceOf(AtlasNetworkError);
-  expect(error.message).toBe(
-    `GET ${scene.path}: the connection to http://atlas.test:${port} failed: ECONNREFUSED. Tried 6 times.`,
-  );
+  expect(scene.verified()).toHaveLength(1);
+  expect(scene.sleeps).toEqual([]);
 });
 
-test("a connection that does not open in time is an error that says so", async () => {
+test("after six tries it is an error that says so, and long waits are told of", async () => {
   await using scene = await startScene();
-  // A connection over TLS is open only when both sides have shaken hands.
-  await using silence = await startSilence();
-  const transport = new Transport({ baseUrl: `https://${silence.host}`, connectTimeoutMs: 20 });
-
-  const error = await rejection(transport.exchange({ method: "GET", target: scene.path, headers: {} }));
-
-  expect(error).toBeInstanceOf(AtlasNetworkError);
-  expect(error.message).toContain(`the connection to https://${silence.host} failed: Connect Timeout Error`);
-});
-
-test("an answer that does not come in time is an error that says so", async () => {
-  await using scene = await startScene();
-  scene.atlas.fail({ hang: "before", authenticated: "either", times: 6 });
-  const client = scene.connected({ requestTimeoutMs: 100 });
-
-  const error = await rejection(client.fetch(scene.list, Invitations));
-
-  expect(error).toBeInstanceOf(AtlasNetworkError);
-  expect(error).toMatchObject({ method: "GET", path: scene.path });
-  expect(error.message).toBe(`GET ${scene.path}: no complete answer within 0.1 s. Tried 6 times.`);
-});
-
-test("an answer that does not end in time is an error that says so", async () => {
-  await using scene = await startScene();
-  scene.atlas.fail({ damage: "long length", authenticated: "either", times: 6 });
-  const client = scene.connected({ requestTimeoutMs: 100 });
-
-  const error = await rejection(client.fetch(scene.list, Invitations));
-
-  expect(error).toBeInstanceOf(AtlasNetworkError);
-  expect(error.message).toMatch(/no complete answer within 0\.1 s\. Tried 6 times\.$/);
-});
-
-test("an answer that breaks off is an error that says how far it came", async () => {
-  await using scene = await startScene();
-  scene.organization.invite("ada@example.com");
-  scene.atlas.fail({ damage: "half body", times: 6 });
+  scene.atlas.fail({ status: 502, body: "<html>busy</html>", times: 6 });
+  const told = `GET ${scene.path} answered 502: with HTML. The trouble is at Atlas, or at a proxy on the way: try again later.`;
 
   const error = await rejection(scene.client.fetch(scene.list, Invitations));
 
-  expect(error).toBeInstanceOf(AtlasNetworkError);
+  expect(error).toMatchObject({ name: "AtlasApiError", status: 502 });
+  expect(error.message).toBe(`${told} Tried 6 times.`);
+  expect(scene.verified()).toHaveLength(6);
+  expect(scene.sleeps).toEqual([250, 500, 1000, 2000, 4000]);
+  expect(scene.notices).toEqual([
+    `the list of invitations waits 2 s: ${told}`,
+    `the list of invitations waits 4 s: ${told}`,
+  ]);
+});
+
+test.each([
+  ["seconds", "7"],
+  ["a date", "Mon, 10 Aug 2026 00:00:07 GMT"],
+])("a wait that Atlas asks for in %s is kept to", async (_, wait) => {
+  await using scene = await startScene();
+  scene.atlas.fail({ status: 503, headers: { "Retry-After": wait } });
+
+  expect(await scene.client.fetch(scene.list, Invitations)).toEqual([]);
+
+  expect(scene.sleeps).toEqual([7000]);
+  expect(scene.notices).toEqual([
+    expect.stringMatching(/^the list of invitations waits 7 s: GET .* answered 503/),
+  ]);
+});
+
+test("who is asked to wait for no time at all still waits longer each time", async () => {
+  await using scene = await startScene();
+  scene.atlas.fail({ status: 429, headers: { "Retry-After": "0" }, times: 4 });
+
+  expect(await scene.client.fetch(scene.list, Invitations)).toEqual([]);
+
+  expect(scene.verified()).toHaveLength(5);
+  expect(scene.slept()).toBe(250 + 500 + 1000 + 2000);
+});
+
+test("an empty bucket holds back everybody in the organization for as long as Atlas says", async () => {
+  await using scene = await startScene();
+  const detail = "Rate limit exceeded for api/atlas/v2/orgs. Please retry after 55 seconds.";
+  const body = { error: 429, errorCode: "RATE_LIMITED_TOKEN_BUCKET", detail };
+  scene.atlas.fail({ status: 429, body, headers: { "Retry-After": "55" } });
+
+  expect(await scene.client.fetch(scene.list, Invitations)).toEqual([]);
+
+  expect(scene.verified().map(({ status }) => status)).toEqual([429, 200]);
+  expect(scene.slept()).toBe(55_000);
+});
+
+test("the throttle of invitations is waited for, whatever its status, and the invitation is sent then", async () => {
+  await using scene = await startScene();
+  const body = {
+    error: 400,
+    errorCode: "INVITATIONS_RATE_LIMITED_IP",
+    detail: "Rate limit of 10 invitations per 1 minutes exceeded",
+    parameters: [10, 1],
+  };
+  scene.atlas.fail({ method: "POST", status: 400, body });
+
+  await scene.client.fetch({ ...scene.create, invites: true }, v.object({ id: v.string() }));
+
+  expect(scene.verified().map(({ status }) => status)).toEqual([400, 200]);
+  expect(scene.slept()).toBe(60_000);
+  expect(scene.atlas.mails).toHaveLength(1);
+});
+
+test("the throttle's code in answer to what sends no e-mail is waited for as well", async () => {
+  await using scene = await startScene();
+  scene.atlas.fail({ status: 400, body: { errorCode: "RATE_LIMITED_IP" }, times: 2 });
+
+  expect(await scene.client.fetch(scene.list, Invitations)).toEqual([]);
+
+  expect(scene.verified()).toHaveLength(3);
+  expect(scene.sleeps).toEqual([250, 500]);
+});
+
+test("a wait that is longer than allowed is an error at once", async () => {
+  await using scene = await startScene();
+  scene.atlas.fail({ status: 503, headers: { "Retry-After": "120" } });
+  const client = scene.connected({ maxWaitMs: 60_000 });
+
+  const error = await rejection(client.fetch(scene.list, Invitations));
+
+  expect(error).toMatchObject({ name: "AtlasApiError", status: 503 });
   expect(error.message).toMatch(
-    new RegExp(
-      `^GET ${scene.path}: the answer, status 200, broke off: the connection to ${scene.atlas.url} failed: .+`,
-    ),
+    /try again later\. Waiting 120 s more for it is longer than mongodbatlas:maxWait allows\.$/,
   );
+  expect(scene.verified()).toHaveLength(1);
+  expect(scene.sleeps).toEqual([]);
+});
+
+test("all waits of a request together are what maxWait allows", async () => {
+  await using scene = await startScene();
+  scene.atlas.fail({ status: 503, headers: { "Retry-After": "40" }, times: 2 });
+  const client = scene.connected({ maxWaitMs: 60_000 });
+
+  const error = await rejection(client.fetch(scene.list, Invitations));
+
+  expect(error.message).toContain("Waiting 40 s more for it is longer than");
+  expect(scene.sleeps).toEqual([40_000]);
+});
+
+test("the wait for one's turn counts as well", async () => {
+  await using scene = await startScene();
+  const headers = { "Retry-After": "40" };
+  scene.atlas.fail({ status: 429, headers });
+  scene.atlas.fail({ status: 503, headers });
+  const client = scene.connected({ maxWaitMs: 60_000 });
+
+  const error = await rejection(client.fetch(scene.list, Invitations));
+
+  expect(error.message).toContain("Waiting 40 s more for it is longer than");
+  expect(scene.slept()).toBe(40_000);
+});
+
+test("a POST whose answer was lost is not sent again", async () => {
+  for (const fault of [{ cut: "after" }, { status: 502, when: "after" }, { damage: "half body" }] as const) {
+    await using scene = await startScene();
+    scene.atlas.fail(fault);
+
+    const error = await rejection(scene.client.fetch(scene.create, v.unknown()));
+
+    expect(error.message).not.toContain("Tried");
+    expect(scene.verified()).toHaveLength(1);
+    expect(scene.atlas.mails).toHaveLength(1);
+  }
+});
+
+test("a POST whose answer was lost is sent again after a look that allows it", async () => {
+  await using scene = await startScene();
+  scene.atlas.fail({ cut: "before" });
+  const looks: unknown[] = [];
+  const beforeRepeat = async () => {
+    looks.push(await scene.client.fetch(scene.list, Invitations));
+  };
+
+  await scene.client.fetch({ ...scene.create, beforeRepeat }, v.object({ id: v.string() }));
+
+  expect(looks).toEqual([[]]);
+  expect(scene.verified().map(({ method, status }) => [method, status])).toEqual([
+    ["POST", undefined],
+    ["GET", 200],
+    ["POST", 200],
+  ]);
+  expect(scene.atlas.mails).toHaveLength(1);
+});
+
+test("a look that forbids it is the end of a POST whose answer was lost", async () => {
+  await using scene = await startScene();
+  scene.atlas.fail({ cut: "after" });
+  const beforeRepeat = () => Promise.reject(new Error("They are invited by now."));
+
+  const sent = scene.client.fetch({ ...scene.create, beforeRepeat }, v.unknown());
+
+  await expect(sent).rejects.toThrow("They are invited by now.");
+  expect(scene.verified()).toHaveLength(1);
+  expect(scene.atlas.mails).toHaveLength(1);
+});
+
+test("what is repeated for another reason needs no look", async () => {
+  await using scene = await startScene();
+  scene.atlas.fail({ status: 429, headers: { "Retry-After": "1" } });
+  const beforeRepeat = () => Promise.reject(new Error("It looked."));
+
+  await scene.client.fetch({ ...scene.create, beforeRepeat }, v.object({ id: v.string() }));
+
+  expect(scene.atlas.mails).toHaveLength(1);
+});
+
+test("a DELETE whose answer was lost is sent again", async () => {
+  await using scene = await startScene();
+  const { invitationId } = scene.organization.invite("ada@example.com");
+  scene.atlas.fail({ cut: "after" });
+
+  const error = await rejection(scene.client.command(scene.remove(invitationId)));
+
+  // Whoever asked knows what that means.
+  expect(error).toMatchObject({ status: 400, errorCode: "INVALID_INVITATION_ID" });
+  expect(scene.verified()).toHaveLength(2);
+});
+
+test("a POST that never left is sent again", async () => {
+  await using scene = await startScene();
+  const { port } = new URL(scene.atlas.url);
+  const refused = Object.assign(new Error("getaddrinfo EAI_AGAIN"), { code: "EAI_AGAIN" });
+  type Found = (error: Error | null, all?: { address: string; family: number }[]) => void;
+  const lookup = vi.spyOn(dns, "lookup");
+  const resolved = (_host: string, _options: object, found: Found) =>
+    lookup.mock.calls.length === 1 ? found(refused) : found(null, [{ address: "127.0.0.1", family: 4 }]);
+  lookup.mockImplementation(resolved as never);
+
+  const client = scene.connected({ transport: { baseUrl: `http://atlas.test:${port}` } });
+  await client.fetch(scene.create, v.object({ id: v.string() }));
+  lookup.mockRestore();
+
+  expect(scene.sleeps).toEqual([250]);
+  expect(scene.atlas.mails).toHaveLength(1);
+});
+
+test.each([
+  ["a connection that is cut", { cut: "before" }, "failed: "],
+  ["an answer that does not come in time", { hang: "before" }, "no complete answer within 0.1 s"],
+  ["an answer that does not end in time", { damage: "long length" }, "no complete answer within 0.1 s"],
+  ["an answer that breaks off", { damage: "half body" }, "the answer, status 401, broke off: "],
+] as const)("%s six times is an error that says so", async (_, fault, reason) => {
+  await using scene = await startScene();
+  scene.atlas.fail({ ...fault, authenticated: "either", times: 6 });
+  const client = scene.connected({ transport: { requestTimeoutMs: 100 } });
+
+  const error = await rejection(client.fetch(scene.list, Invitations));
+
+  expect(error).toBeInstanceOf(AtlasNetworkError);
+  expect(error).toMatchObject({ method: "GET", path: scene.path, sent: true });
+  expect(error.message).toContain(reason);
+  expect(error.message).toMatch(/\. Tried 6 times\.$/);
+  expect(scene.sleeps).toEqual([250, 500, 1000, 2000, 4000]);
 });
 
 test("an answer that its length cuts short is an error that says so", async () => {
@@ -442,39 +583,77 @@ test("an answer that its length cuts short is an error that says so", async () =
   expect(error.message).toContain("it holds something that is not whole JSON");
 });
 
-test.each(["before", "after"] as const)("a connection that is cut %s the work is an error", async (cut) => {
+test.each([
+  ["is unavailable", { status: 502 }, 6],
+  ["refuses a connection each time", { cut: "before" }, 6],
+  ["is limited for longer than allowed", { status: 429, headers: { "Retry-After": "7200" } }, 1],
+] as const)(
+  "what needs a token fails when the token's endpoint %s, and asks no more",
+  async (_, fault, asked) => {
+    await using scene = await startScene();
+    const account = scene.atlas.addServiceAccount({ organization: scene.organization });
+    const auth = new ServiceAccountAuth(account, (auth) => scene.connected({ auth }), scene.clock);
+    scene.atlas.fail({ ...fault, path: /oauth/, authenticated: "either", times: Number.POSITIVE_INFINITY });
+
+    const error = await rejection(scene.connected({ auth }).fetch(scene.list, Invitations));
+
+    expect(error.message).toContain("/api/oauth/token");
+    expect(error.message.match(/Tried/g) ?? []).toHaveLength(asked === 6 ? 1 : 0);
+    expect(scene.atlas.requests).toHaveLength(asked);
+  },
+);
+
+test("a form is sent as one, with fixed credentials", async () => {
   await using scene = await startScene();
-  scene.atlas.fail({ cut });
-
-  const error = await rejection(scene.client.fetch(scene.create, v.unknown()));
-
-  expect(error).toBeInstanceOf(AtlasNetworkError);
-  expect(error).toMatchObject({ method: "POST", path: scene.path });
-  expect(error.message).toContain(`the connection to ${scene.atlas.url} failed: `);
-  // Whoever reads it must not take it for "nothing was done", nor is the request sent again.
-  expect(scene.atlas.mails).toHaveLength(cut === "after" ? 1 : 0);
-  expect(scene.verified()).toHaveLength(1);
-});
-
-test("a connection is kept and used again, also after an error and after an answer without a body", async () => {
-  await using scene = await startScene();
-  const opened: string[] = [];
-  const connected = (message: unknown) => {
-    opened.push((message as { connectParams: { host: string } }).connectParams.host);
+  const { clientId, clientSecret } = scene.atlas.addServiceAccount({ organization: scene.organization });
+  const auth = new FixedAuth(`Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString("base64")}`);
+  const request: AtlasRequest = {
+    method: "POST",
+    path: "/api/oauth/token",
+    mediaType: "application/json",
+    subject: "a token",
+    form: { grant_type: "client_credentials" },
   };
 
-  subscribe("undici:client:connected", connected);
-  for (const name of ["ada", "bob", "cyd", "dan"]) {
-    const { invitationId } = scene.organization.invite(`${name}@example.com`);
-    await scene.client.fetch(scene.list, Invitations);
-    await scene.client.command(scene.remove(invitationId));
-    await rejection(scene.client.command(scene.remove(invitationId)));
-  }
-  unsubscribe("undici:client:connected", connected);
+  const answer = await scene.connected({ auth }).fetch(request, v.object({ access_token: v.string() }));
 
-  expect(scene.verified()).toHaveLength(12);
-  // A request that is sent in the same moment as an answer ends does not find its connection free yet.
-  expect(opened.filter((host) => scene.atlas.url.endsWith(host)).length).toBeLessThanOrEqual(2);
+  expect(scene.atlas.tokens.map(({ token }) => token)).toEqual([answer.access_token]);
+  expect(scene.atlas.requests).toMatchObject([
+    {
+      method: "POST",
+      accept: "application/json",
+      contentType: "application/x-www-form-urlencoded",
+      status: 200,
+    },
+  ]);
+});
+
+test("an error in the words of OAuth is told in them", async () => {
+  await using scene = await startScene();
+  const body = { error: "invalid_client", error_description: "Invalid credentials provided." };
+  scene.atlas.fail({ status: 400, body });
+
+  const error = await rejection(scene.client.fetch(scene.list, Invitations));
+
+  expect(error).toMatchObject({ errorCode: "invalid_client", detail: "Invalid credentials provided." });
+});
+
+test("each request is told in a line, where that is asked for, without headers and bodies", async () => {
+  await using scene = await startScene();
+  scene.atlas.fail({ status: 502 });
+  scene.atlas.fail({ cut: "before" });
+  const lines: string[] = [];
+  const client = scene.connected({ debug: (line) => lines.push(line) });
+
+  await client.fetch(scene.list, Invitations);
+  await rejection(client.command(scene.remove("1")));
+
+  expect(lines).toEqual([
+    `GET ${scene.path} 502 0 ms, try 1`,
+    `GET ${scene.path} no answer 0 ms, try 2`,
+    `GET ${scene.path} 200 0 ms, try 3`,
+    `DELETE ${scene.path}/1 400 0 ms, try 1`,
+  ]);
 });
 
 test("no error holds a header, a body or a credential", async () => {
@@ -502,6 +681,7 @@ test("no error holds a header, a body or a credential", async () => {
     answer(302, "canary-of-the-answer"),
     answer(401, { errorCode: null, body: "canary-of-the-answer" }),
     answer(403, { detail: "No.", body: "canary-of-the-answer" }),
+    answer(500, "<html>canary-of-the-answer</html>"),
     answer(502, "<html>canary-of-the-answer</html>"),
     () => scene.atlas.fail({ cut: "before", times: 6 }),
     () => scene.atlas.fail({ damage: "half body", times: 6 }),
@@ -510,7 +690,7 @@ test("no error holds a header, a body or a credential", async () => {
 
   for (const fail of failures) {
     const fault = fail();
-    const client = scene.connected({ requestTimeoutMs: 300 });
+    const client = scene.connected({ transport: { requestTimeoutMs: 300 } });
     const error = await rejection(client.fetch(scene.create, Created));
     fault.lift();
 

@@ -48,6 +48,8 @@ export async function clientScene(options?: SimulatedAtlasOptions) {
     clock,
     /** How long the client waited, each time. */
     sleeps,
+    /** How long it waited in all. */
+    slept: () => sleeps.reduce((sum, ms) => sum + ms, 0),
     /** What the user was told. */
     notices,
     /** The requests whose credentials were verified: without the challenges. */
