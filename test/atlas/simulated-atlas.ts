@@ -1,5 +1,6 @@
 import { randomBytes, randomInt, randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { type Answer, answerOf } from "./answer.ts";
 import { Api, type ApiKey } from "./api.ts";
@@ -17,14 +18,20 @@ import {
 } from "./service-accounts.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
 import { type RequestListener, Stages } from "./stages.ts";
+import { createTlsIdentity, type TlsIdentity } from "./tls-identity.ts";
 
-/** How a simulated Atlas starts: its clock, and any setting that differs from its default. */
+/** How a simulated Atlas starts: its clock, whether by TLS, and any setting that differs from its default. */
 export interface SimulatedAtlasOptions extends Partial<Settings> {
   /**
    * The clock of everything that runs out, in ms.
    * @default Date.now
    */
   now?: () => number;
+  /**
+   * Serve https, with a certificate of its own. Needs openssl.
+   * @default false
+   */
+  tls?: boolean;
 }
 
 /** A stateful HTTP server on a free loopback port that speaks the parts of the Atlas API around invitations. */
@@ -44,30 +51,41 @@ export class SimulatedAtlas implements AsyncDisposable {
   readonly #authentication: Authentication;
   readonly #faults = new Faults();
   readonly #stages = new Stages();
+  readonly #identity: TlsIdentity | undefined;
   readonly #server: Server;
 
-  private constructor({ now = Date.now, ...settings }: SimulatedAtlasOptions) {
+  private constructor(now: () => number, settings: Partial<Settings>, identity: TlsIdentity | undefined) {
     this.settings = { ...defaultSettings, ...settings };
     this.#world = { now, newId: idSource(now), settings: this.settings, mails: this.mails };
     this.#accounts = new ServiceAccounts(this.settings, now);
     this.#api = new Api(this.#organizations, this.settings, now);
     this.#oauth = new OAuthEndpoints(this.#accounts, this.settings, now);
     this.#authentication = new Authentication(this.#keys, this.#accounts, this.settings, now);
-    this.#server = createServer((request, response) => this.#serve(request, response));
+    const serve = (request: IncomingMessage, response: ServerResponse) => this.#serve(request, response);
+    this.#identity = identity;
+    this.#server = identity ? createTlsServer(identity, serve) : createServer(serve);
     // A kept connection never closes under a client that is about to use it again.
     this.#server.keepAliveTimeout = 0;
   }
 
   /** Starts a server with nothing in it. */
   static async start(options: SimulatedAtlasOptions = {}): Promise<SimulatedAtlas> {
-    const atlas = new SimulatedAtlas(options);
+    const { now = Date.now, tls = false, ...settings } = options;
+    const atlas = new SimulatedAtlas(now, settings, tls ? await createTlsIdentity() : undefined);
     await new Promise<void>((resolve) => atlas.#server.listen(0, "127.0.0.1", resolve));
     return atlas;
   }
 
   /** The origin, such as "http://127.0.0.1:1234". */
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    const scheme = this.#identity ? "https" : "http";
+    return `${scheme}://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** With TLS: the PEM file of what its clients have to trust. */
+  get caPath(): string {
+    if (!this.#identity) throw new Error("started without TLS");
+    return this.#identity.caPath;
   }
 
   /** Adds an organization without members. */
@@ -139,6 +157,7 @@ export class SimulatedAtlas implements AsyncDisposable {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeAllConnections();
     await closed;
+    await this.#identity?.remove();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
