@@ -2,6 +2,7 @@ import * as v from "valibot";
 import type { AtlasClient } from "./atlas-client.ts";
 import { type Auth, type Challengeable, type Dispatch, FixedAuth, type Target } from "./auth.ts";
 import type { Clock } from "./clock.ts";
+import { AtlasError } from "./errors.ts";
 
 /** A service account of Atlas. */
 export interface ServiceAccount {
@@ -13,6 +14,8 @@ interface Token {
   authorization: string;
   value: string;
   renewAt: number;
+  /** Atlas answers 401 for other reasons, too: what it refused with a new token it refuses with any. */
+  isBlameless?: boolean;
 }
 
 // Before it expires, so that no request is under way with a token that ends: ten minutes of the usual hour.
@@ -25,7 +28,8 @@ const RENEWED_BEFORE_MS = 10 * 60_000;
 export class ServiceAccountAuth implements Auth {
   readonly #client: AtlasClient;
   readonly #clock: Clock;
-  #token: Promise<Token> | undefined;
+  #token: Token | undefined;
+  #asking: Promise<Token> | undefined;
 
   /** @param clientOf - A client for the requests about tokens, which have credentials of their own. */
   constructor(
@@ -38,18 +42,23 @@ export class ServiceAccountAuth implements Auth {
     this.#clock = clock;
   }
 
+  /** @throws AtlasError when there is no token to be had. */
   async send<Answer extends Challengeable>(_request: Target, dispatch: Dispatch<Answer>): Promise<Answer> {
     const token = await this.#valid();
     const answer = await dispatch(token.authorization);
-    if (answer.status !== 401) return answer;
+    if (answer.status !== 401 || token.isBlameless) return answer;
     // One renewal for all whose token was refused together.
-    if ((await this.#token) === token) this.#token = undefined;
-    return dispatch((await this.#valid()).authorization);
+    if (this.#token === token) this.#token = undefined;
+    const renewed = await this.#valid();
+    const lastAnswer = await dispatch(renewed.authorization);
+    renewed.isBlameless = lastAnswer.status === 401;
+    return lastAnswer;
   }
 
   /** Revokes the token, if there is one. Its failure is nobody's concern: the token expires by itself. */
   async close(): Promise<void> {
-    const token = await this.#token?.catch(() => undefined);
+    await this.#asking?.catch(() => undefined);
+    const token = this.#token;
     this.#token = undefined;
     if (!token) return;
     const form = { token: token.value, token_type_hint: "access_token" };
@@ -57,26 +66,29 @@ export class ServiceAccountAuth implements Auth {
   }
 
   async #valid(): Promise<Token> {
-    for (;;) {
-      this.#token ??= this.#ask();
-      const asked = this.#token;
-      const token = await asked;
-      if (this.#clock.now() < token.renewAt) return token;
-      if (this.#token === asked) this.#token = undefined;
-    }
+    if (this.#token && this.#clock.now() < this.#token.renewAt) return this.#token;
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
   }
 
   async #ask(): Promise<Token> {
-    const askedAt = this.#clock.now();
     try {
-      const request = this.#request("/api/oauth/token", { grant_type: "client_credentials" });
+      const request = {
+        ...this.#request("/api/oauth/token", { grant_type: "client_credentials" }),
+        // A token that was made for a lost answer expires by itself.
+        beforeRepeat: async () => {},
+      };
       const { access_token: value, expires_in } = await this.#client.fetch(request, TokenAnswer);
       const lifetimeMs = expires_in * 1000;
-      const renewAt = askedAt + lifetimeMs - Math.min(RENEWED_BEFORE_MS, lifetimeMs / 6);
-      return { value, authorization: `Bearer ${value}`, renewAt };
+      const renewAt = this.#clock.now() + lifetimeMs - Math.min(RENEWED_BEFORE_MS, lifetimeMs / 6);
+      this.#token = { value, authorization: `Bearer ${value}`, renewAt };
+      return this.#token;
     } catch (error) {
-      this.#token = undefined;
-      throw error;
+      // Of another kind, as it says nothing about the request that needs the token, and was repeated already.
+      const { message } = error as Error;
+      throw new AtlasError(`There is no access token for the service account: ${message}`, { cause: error });
     }
   }
 
@@ -87,8 +99,6 @@ export class ServiceAccountAuth implements Auth {
       mediaType: "application/json",
       form,
       subject: "the service account",
-      // A token that was made for a lost answer expires by itself.
-      beforeRepeat: async () => {},
     };
   }
 }
