@@ -125,7 +125,9 @@ export class Lifecycle {
     if (sameAccess(invited.access, inputs)) return invited;
     // Whether every generation heeds teams and project roles in this request is unknown.
     try {
-      return (await this.#api.updateOrgInvite(orgId, invited, inputs)) ?? invited;
+      const completed = await this.#api.updateOrgInvite(orgId, invited, inputs);
+      if (completed) return completed;
+      throw new OutdatedError("the invitation was accepted or cancelled meanwhile");
     } catch (error) {
       throw new IncompleteCreateError(stateOf(inputs, invited), error as Error);
     }

@@ -391,7 +391,11 @@ describe("an invitation that Atlas stores without its teams", () => {
     await held.struck;
     organization.accept(ada);
     open();
-    expect(await created).toMatchObject({ status: "PENDING", teamIds: [] });
+    const error = await created.catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(IncompleteCreateError);
+    const { state, message } = error as IncompleteCreateError;
+    expect(message).toContain("the invitation was accepted or cancelled meanwhile. Run pulumi up again");
+    expect(state).toMatchObject({ status: "PENDING", teamIds: [] });
   });
 });
 
