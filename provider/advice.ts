@@ -13,7 +13,8 @@ export function adviceFor(
   if (status === 403) {
     return `The API key read from ${credentials} may not do this: check that it has the role Organization Owner, and its access list.`;
   }
-  if (status >= 500) {
+  // A 405 is documented for an upgrade of Atlas.
+  if (status >= 500 || status === 405) {
     return "The trouble is at Atlas, or at a proxy on the way: try again later.";
   }
   // An answer of 200 comes here when it is not Atlas's; Atlas redirects nothing, and mostly names what is not there.
