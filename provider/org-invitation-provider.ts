@@ -26,16 +26,18 @@ export function check(olds: Properties | undefined, news: Properties): Promise<d
   return shown("check", async () => {
     const { inputs, failures, warnings } = checkInputs(news);
     for (const warning of warnings) notify(`warning: ${warning}`);
-    return { inputs: { ...inputs, ...settled(olds?.status) }, failures };
+    return { inputs: { ...inputs, ...settled(olds ?? {}) }, failures };
   });
 }
 
 /**
- * A status that is no longer pending stands among the stored inputs too: `read` puts it there and `check` keeps
- * it, because a refresh shows the user only what changed in the inputs (pulumi engine, RefreshStep.ResultOp).
+ * What became of an invitation that is no longer pending stands among the stored inputs too: `read` puts it there
+ * and `check` keeps it, because plans and refreshes show only what changes in the inputs (pulumi engine,
+ * RefreshStep.ResultOp). So a plan shows `expiresAt` where it replaces an expired invitation.
  */
-function settled(status: unknown): Properties {
-  return status === undefined || status === "PENDING" ? {} : { status };
+function settled({ status, expiresAt }: Properties): Properties {
+  if (status === undefined || status === "PENDING") return {};
+  return status === "EXPIRED" ? { status, expiresAt } : { status };
 }
 
 /**
@@ -74,7 +76,7 @@ export function read(id: string, stored: Properties): Promise<dynamic.ReadResult
     const state = await (await connected()).read(stateIn(stored));
     if (!state) return {};
     const props = plain(state);
-    return { id: state.invitationId ?? id, props, inputs: { ...inputsOf(props), ...settled(state.status) } };
+    return { id: state.invitationId ?? id, props, inputs: { ...inputsOf(props), ...settled(props) } };
   });
 }
 

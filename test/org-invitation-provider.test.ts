@@ -158,6 +158,15 @@ describe("the life of a resource", () => {
     });
   });
 
+  test("shows among the inputs when an invitation expired", async () => {
+    const { id, outs } = await provider.create(news);
+    organization.expire(ada);
+    const { expiresAt } = organization.find(ada) ?? {};
+    const read = await provider.read(id, { ...outs, __provider });
+    expect(read.inputs).toEqual({ ...inputs, status: "EXPIRED", expiresAt });
+    expect(await provider.check(read.inputs, news)).toEqual({ inputs: read.inputs, failures: [] });
+  });
+
   test("takes the user's id where Atlas gave no invitation id", async () => {
     const { userId } = organization.addMember(ada);
     vi.spyOn(console, "log").mockImplementation(() => undefined);

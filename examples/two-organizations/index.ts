@@ -1,9 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import { OrgInvitation } from "pulumi-atlas-invitations";
+import { AtlasProvider, OrgInvitation } from "pulumi-atlas-invitations";
 
-// An API key of Atlas belongs to one organization, so that each has a stack of its own, with its id and its key.
-const organization = pulumi.getStack();
-const orgId = new pulumi.Config().require("orgId");
+const config = new pulumi.Config();
 
 const people: { name: string; roles: Record<string, string[]> }[] = [
   { name: "ada", roles: { sandbox: ["ORG_OWNER"], production: ["ORG_MEMBER"] } },
@@ -11,7 +9,17 @@ const people: { name: string; roles: Record<string, string[]> }[] = [
   { name: "joan", roles: { sandbox: ["ORG_MEMBER"] } },
 ];
 
-for (const { name, roles } of people) {
-  const rolesHere = roles[organization];
-  if (rolesHere) new OrgInvitation(name, { orgId, username: `${name}@example.com`, roles: rolesHere });
+for (const organization of ["sandbox", "production"]) {
+  // An API key of Atlas belongs to one organization.
+  const provider = new AtlasProvider(organization, {
+    publicKey: config.require(`${organization}PublicKey`),
+    privateKey: config.requireSecret(`${organization}PrivateKey`),
+  });
+  const orgId = config.require(`${organization}OrgId`);
+  for (const { name, roles } of people) {
+    const rolesHere = roles[organization];
+    if (!rolesHere) continue;
+    const username = `${name}@example.com`;
+    new OrgInvitation(`${organization}-${name}`, { orgId, username, roles: rolesHere }, { provider });
+  }
 }

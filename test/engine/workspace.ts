@@ -94,6 +94,8 @@ export class Workspace {
     this.home = home;
     this.env = {
       ...cleanEnv(engine.bin),
+      // The language host leaves its pipes behind.
+      TMPDIR: join(home, "tmp"),
       PULUMI_HOME: join(home, "home"),
       PULUMI_BACKEND_URL: pathToFileURL(join(home, "state")).href,
       PULUMI_CONFIG_PASSPHRASE: "test",
@@ -156,7 +158,7 @@ export class Workspace {
   /** Ends what still runs, and removes the home if it is temporary. Stacks are not destroyed. */
   async dispose(): Promise<void> {
     for (const session of this.#sessions) await endSession(session);
-    if (this.#temporary) await rm(this.home, { recursive: true, force: true });
+    if (this.#temporary) await rm(this.home, { recursive: true, force: true, maxRetries: 5 });
   }
 
   // `stack init` writes a configuration file beside Pulumi.yaml, so it is run on a stand-in for the project:
@@ -164,7 +166,7 @@ export class Workspace {
   async #initStack(): Promise<void> {
     const standIn = dirname(this.configFile);
     await mkdir(standIn, { recursive: true });
-    await mkdir(join(this.home, "state"), { recursive: true });
+    for (const folder of ["state", "tmp"]) await mkdir(join(this.home, folder), { recursive: true });
     const project = await readFile(join(this.folder, "Pulumi.yaml"), "utf8");
     const name = /^name:\s*["']?([\w.-]+)/m.exec(project)?.[1];
     if (!name) throw new Error(`${this.folder}/Pulumi.yaml names no project`);
