@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { adviceFor } from "./advice.ts";
 import type { Auth } from "./auth.ts";
 import { type Clock, duration } from "./clock.ts";
-import { AtlasApiError, type AtlasApiFailure, AtlasNetworkError, sentence } from "./errors.ts";
+import { AtlasApiError, type AtlasApiFailure, sentence } from "./errors.ts";
 import type { Limits } from "./limits.ts";
 import { backoffMs, type Ending, endingOf, POLICIES, paceOf, retryAfterMs } from "./retry.ts";
 import type { Answer, Transport } from "./transport.ts";
@@ -87,11 +87,14 @@ export class AtlasClient {
   async #send(request: AtlasRequest): Promise<Answer> {
     const { limits, clock, maxWaitMs } = this.#options;
     const until = clock.now() + maxWaitMs;
-    for (let tries = 1; ; tries++) {
+    for (let tries = 1, failures = 0; ; tries++) {
       await limits.turn(request, until);
       const outcome = await this.#try(request, tries);
       if (!("error" in outcome)) return outcome.answer;
-      await this.#prepareRepeat(request, outcome, tries, until);
+      const ending = endingOf(outcome.error);
+      // To be told to wait is no failure.
+      if (POLICIES[ending].tries) failures += 1;
+      await this.#prepareRepeat(request, { ...outcome, ending, tries, failures }, until);
     }
   }
 
@@ -105,12 +108,9 @@ export class AtlasClient {
       limits.observe(request, answer);
       if (answer.status >= 200 && answer.status < 300) return { answer };
       const failure = failureOf(answer);
-      const error = this.#error(request, answer, failure);
-      return { answer, failure, error, ending: endingOf(error) };
+      return { answer, failure, error: this.#error(request, answer, failure) };
     } catch (error) {
-      // A request for credentials that failed has been repeated already, as often as it may be.
-      const isOwn = error instanceof AtlasNetworkError && error.path === request.path;
-      return { error, ending: isOwn ? endingOf(error) : "final" };
+      return { error };
     } finally {
       debug?.(`${request.method} ${request.path} ${said} ${clock.now() - askedAt} ms, try ${tries}`);
     }
@@ -135,13 +135,16 @@ export class AtlasClient {
   }
 
   /** Waits as the policy says; throws where the request is not to be sent again. */
-  async #prepareRepeat(request: AtlasRequest, failed: Failed, tries: number, until: number): Promise<void> {
+  async #prepareRepeat(
+    request: AtlasRequest,
+    { error, answer, failure, ending, tries, failures }: Failed & History,
+    until: number,
+  ): Promise<void> {
     const { limits, clock, notify } = this.#options;
-    const { error, ending, answer, failure } = failed;
-    const { repeat, tries: most = Number.POSITIVE_INFINITY, wait } = POLICIES[ending];
+    const { repeat, tries: most, wait } = POLICIES[ending];
     const looks = repeat === "lookFirst";
     if (repeat === "never" || (looks && request.method === "POST" && !request.beforeRepeat)) throw error;
-    if (tries >= most) throw noted(error, `Tried ${tries} times.`);
+    if (failures === most) throw noted(error, `Tried ${tries} times.`);
 
     if (wait === "gate" && request.invites && failure) {
       limits.throttled(paceOf(failure.parameters, failure.detail));
@@ -183,9 +186,15 @@ export class AtlasClient {
 
 interface Failed {
   error: unknown;
-  ending: Ending;
   answer?: Answer;
   failure?: Failure;
+}
+
+interface History {
+  ending: Ending;
+  tries: number;
+  /** The tries of which there may be only so many. */
+  failures: number;
 }
 
 type Failure = Pick<AtlasApiFailure, "errorCode" | "detail"> & { parameters: unknown[] };

@@ -240,7 +240,13 @@ test.each([
     { errorCode: undefined, detail: "with an empty body" },
     `: with an empty body. Atlas does not accept the credentials read from ${source}: check them, and that they still exist.`,
   ],
-  ["an empty 405", 405, "", { errorCode: undefined, detail: "with an empty body" }, ": with an empty body"],
+  [
+    "an empty 405",
+    405,
+    "",
+    { errorCode: undefined, detail: "with an empty body" },
+    ": with an empty body. The trouble is at Atlas, or at a proxy on the way: try again later.",
+  ],
 ])("%s is told with its status, method and path", async (_, status, body, fields, rest) => {
   await using scene = await startScene();
   scene.atlas.fail({ status, body, times: Number.POSITIVE_INFINITY });
@@ -388,6 +394,17 @@ test("who is asked to wait for no time at all still waits longer each time", asy
 
   expect(scene.verified()).toHaveLength(5);
   expect(scene.slept()).toBe(250 + 500 + 1000 + 2000);
+});
+
+test("who was told to wait often may fail as often as anybody", async () => {
+  await using scene = await startScene();
+  scene.atlas.fail({ status: 429, headers: { "Retry-After": "1" }, times: 10 });
+  scene.atlas.fail({ status: 503, times: 6 });
+
+  const error = await rejection(scene.client.fetch(scene.list, Invitations));
+
+  expect(error.message).toMatch(/answered 503.* Tried 16 times\.$/);
+  expect(scene.verified()).toHaveLength(16);
 });
 
 test("an empty bucket holds back everybody in the organization for as long as Atlas says", async () => {
