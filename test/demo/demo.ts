@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
@@ -81,14 +81,11 @@ async function newWorkspace(engine: Engine, env: NodeJS.ProcessEnv): Promise<Wor
     // What was killed a moment ago may still write.
     rm(home, { recursive: true, force: true, maxRetries: 5 }),
   );
-  // The language host leaves its pipes behind.
-  const TMPDIR = join(home, "tmp");
-  await mkdir(TMPDIR);
   const making = Workspace.create(engine, {
     folder: REPOSITORY,
     home,
     // The types of the example are checked with all others, by npm test.
-    env: { ...env, TMPDIR, PULUMI_NODEJS_TRANSPILE_ONLY: "true" },
+    env: { ...env, PULUMI_NODEJS_TRANSPILE_ONLY: "true" },
   });
   return ending.owns(making, (workspace) => workspace.dispose());
 }

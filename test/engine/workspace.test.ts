@@ -102,5 +102,5 @@ it("keeps a home that it was given", async () => {
   const home = join(folder, "kept");
   const other = await Workspace.create(engine, { folder, home, stack: "prod" });
   await other.dispose();
-  expect((await readdir(home)).sort()).toEqual(["stack", "state"]);
+  expect((await readdir(home)).sort()).toEqual(["stack", "state", "tmp"]);
 });

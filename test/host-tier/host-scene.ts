@@ -53,12 +53,20 @@ export class HostScene implements AsyncDisposable {
   readonly organization: Organization;
   readonly key: ApiKey;
   readonly host: PluginHost;
+  readonly #options: PluginHostOptions;
 
-  private constructor(atlas: SimulatedAtlas, organization: Organization, key: ApiKey, host: PluginHost) {
+  private constructor(
+    atlas: SimulatedAtlas,
+    organization: Organization,
+    key: ApiKey,
+    host: PluginHost,
+    options: PluginHostOptions,
+  ) {
     this.atlas = atlas;
     this.organization = organization;
     this.key = key;
     this.host = host;
+    this.#options = options;
   }
 
   /** @param folder of the program, in which the package is found */
@@ -70,7 +78,7 @@ export class HostScene implements AsyncDisposable {
     const organization = atlas.addOrganization();
     const key = atlas.addApiKey({ organization });
     const { env, config = {} } = told(atlas, key);
-    const host = await PluginHost.start({
+    const options = {
       folder,
       env: {
         ...AROUND_PROXIES,
@@ -78,8 +86,13 @@ export class HostScene implements AsyncDisposable {
         ...(preload && { NODE_OPTIONS: `--require ${JSON.stringify(preload)}` }),
       },
       config,
-    });
-    return new HostScene(atlas, organization, key, host);
+    };
+    return new HostScene(atlas, organization, key, await PluginHost.start(options), options);
+  }
+
+  /** Another host that is told the same; whoever starts it stops it. */
+  anotherHost(): Promise<PluginHost> {
+    return PluginHost.start(this.#options);
   }
 
   /** The checked inputs of a person of the organization, `ada@example.com` unless told otherwise. */
