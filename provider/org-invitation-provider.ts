@@ -2,7 +2,7 @@ import type { dynamic } from "@pulumi/pulumi";
 import { systemClock } from "./clock.ts";
 import { resolveSettings } from "./config.ts";
 import type { Connection } from "./connect.ts";
-import { AtlasError } from "./errors.ts";
+import { AtlasApiError, AtlasError, AtlasNetworkError } from "./errors.ts";
 import type { IncompleteCreateError, Lifecycle, OrgInvitationState } from "./lifecycle.ts";
 import { checkInputs, inputsOf } from "./org-invitation-inputs.ts";
 
@@ -23,7 +23,7 @@ export function configure({ config }: dynamic.ConfigureRequest): void {
 
 /** Every wrong argument at its property path, and the inputs in their one spelling. Sends nothing. */
 export function check(olds: Properties | undefined, news: Properties): Promise<dynamic.CheckResult> {
-  return shown("check", async () => {
+  return shown("check", news, async () => {
     const { inputs, failures, warnings } = checkInputs(news);
     for (const warning of warnings) notify(`warning: ${warning}`);
     return { inputs: { ...inputs, ...settled(olds ?? {}) }, failures };
@@ -46,7 +46,7 @@ function settled({ status, expiresAt }: Properties): Properties {
  * compares the inputs property by property where `changes` is left open. Sends nothing.
  */
 export function diff(_id: string, olds: Properties, news: Properties): Promise<dynamic.DiffResult> {
-  return shown("diff", async () => {
+  return shown("diff", news, async () => {
     const replaces = ["orgId", "username"].filter((name) => spelling(olds[name]) !== spelling(news[name]));
     if (olds.status !== "EXPIRED" || news.reinviteExpired !== true) {
       return { replaces, deleteBeforeReplace: true };
@@ -60,7 +60,7 @@ export function diff(_id: string, olds: Properties, news: Properties): Promise<d
  * invitation that was sent but is not complete is stored all the same; the next `up` completes it.
  */
 export function create(inputs: Properties): Promise<dynamic.CreateResult> {
-  return shown("create", async () => {
+  return shown("create", inputs, async () => {
     try {
       const state = await (await connected()).create(inputsOf(inputs));
       return { id: idOf(state), outs: plain(state) };
@@ -72,7 +72,7 @@ export function create(inputs: Properties): Promise<dynamic.CreateResult> {
 
 /** What became of the person. Without an id, the engine drops the resource from the state. */
 export function read(id: string, stored: Properties): Promise<dynamic.ReadResult> {
-  return shown("read", async () => {
+  return shown("read", stored, async () => {
     const state = await (await connected()).read(stateIn(stored));
     if (!state) return {};
     const props = plain(state);
@@ -82,7 +82,7 @@ export function read(id: string, stored: Properties): Promise<dynamic.ReadResult
 
 /** Brings the invitation, or a managed member, to the new inputs. */
 export function update(_id: string, olds: Properties, news: Properties): Promise<dynamic.UpdateResult> {
-  return shown("update", async () => {
+  return shown("update", news, async () => {
     const state = await (await connected()).update(stateIn(olds), inputsOf(news));
     return { outs: plain(state) };
   });
@@ -90,7 +90,7 @@ export function update(_id: string, olds: Properties, news: Properties): Promise
 
 /** Cancels the invitation; what happens to a person who accepted is for the stored `onAccepted` to say. */
 async function remove(_id: string, props: Properties): Promise<void> {
-  return shown("delete", async () => (await connected()).delete(stateIn(props)));
+  return shown("delete", props, async () => (await connected()).delete(stateIn(props)));
 }
 
 export { remove as delete };
@@ -148,7 +148,11 @@ function notify(line: string): void {
 }
 
 /** Runs an operation so that the user reads its error once, as one line, and an answer always comes. */
-async function shown<Result>(operation: string, run: () => Promise<Result>): Promise<Result> {
+async function shown<Result>(
+  operation: string,
+  subject: Properties,
+  run: () => Promise<Result>,
+): Promise<Result> {
   try {
     return await run();
   } catch (thrown) {
@@ -160,9 +164,16 @@ async function shown<Result>(operation: string, run: () => Promise<Result>): Pro
       throw error;
     }
     // The host writes `${error}: ${error.stack}` to stderr, beside the message that the engine shows.
-    throw Object.assign(error, {
+    throw Object.assign(about(subject, error), {
       stack: "see its error",
       toString: () => `OrgInvitation ${operation}`,
     });
   }
+}
+
+/** An error of a request may know only ids. It is not changed, as operations that wait together share it. */
+function about({ username, orgId }: Properties, error: AtlasError): AtlasError {
+  const isOfRequest = error instanceof AtlasApiError || error instanceof AtlasNetworkError;
+  if (!isOfRequest || error.message.includes(String(username))) return error;
+  return new AtlasError(`${username} in ${orgId}: ${error.message}`, { cause: error });
 }

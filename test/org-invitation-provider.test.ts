@@ -252,6 +252,18 @@ describe("errors", () => {
     expect(`${error}: ${error.stack}`).toBe("OrgInvitation create: see its error");
   });
 
+  test("name the person and the organization, whatever Atlas says", async () => {
+    const { id, outs } = await provider.create(news);
+    atlas.fail({ method: "DELETE", status: 400, body: "{" });
+    await expect(provider.delete(id, { ...outs, __provider })).rejects.toThrow(
+      `${ada} in ${orgId}: DELETE /api/atlas/v2/orgs/${orgId}/invites/${id} answered 400: with something that is not whole JSON`,
+    );
+    settings["mongodbatlas:invitationsApi"] = "v3";
+    await expect(provider.delete(id, { ...outs, __provider })).rejects.toThrow(
+      /^mongodbatlas:invitationsApi is/,
+    );
+  });
+
   test("that nobody foresaw keep their stack, and are errors whatever was thrown", async () => {
     provider.configure({
       config: {
