@@ -408,10 +408,10 @@ describe("the number of requests", () => {
     ["users", 1, 1],
   ] as const)(
     "of a refresh of 300 on %s is %i, and %i once some have accepted",
-    async (generation, all, some) => {
+    async (generation, people, all, some) => {
       await using scene = await lifecycleScene(generation);
       const { organization, inputs, connected, requests } = scene;
-      const states = names(300).map((username) => {
+      const states = names(people).map((username) => {
         const { invitationId, userId, createdAt } = organization.invite(username);
         const ids = generation === "users" ? { userId } : { invitationId };
         return { ...inputs({ username }), ...ids, createdAt, status: "PENDING" as const };
