@@ -403,11 +403,12 @@ describe("the number of requests", () => {
   const names = (count: number) => Array.from({ length: count }, (_, index) => `p${index}@example.com`);
 
   test.each([
-    ["v1.0", 1, 2],
-    ["v2", 1, 2],
-    ["users", 1, 1],
+    ["v1.0", 300, 1, 2],
+    ["v2", 300, 1, 2],
+    ["users", 300, 1, 1],
+    ["v2", 500, 1, 2],
   ] as const)(
-    "of a refresh of 300 on %s is %i, and %i once some have accepted",
+    "of a refresh on %s of %i people is %i, and %i once some have accepted",
     async (generation, people, all, some) => {
       await using scene = await lifecycleScene(generation);
       const { organization, inputs, connected, requests } = scene;
