@@ -9,6 +9,7 @@ import {
   inEnvironment,
   PROVIDER,
 } from "./host-tier/host-scene.ts";
+import { killStories } from "./host-tier/kill-stories.ts";
 import { Preloads } from "./host-tier/preloads.ts";
 import { type Installation, type InstallKind, installPackage } from "./plugin-host/install-package.ts";
 import { PluginHost, PluginHostError, type Properties, UNKNOWN } from "./plugin-host/plugin-host.ts";
@@ -494,6 +495,8 @@ describe("the end of the host", () => {
     ]);
   });
 });
+
+killStories(folder);
 
 describe("the network", () => {
   it("is not loaded by check and diff, which run for every resource of every preview", async () => {
