@@ -2,8 +2,13 @@ import type { dynamic } from "@pulumi/pulumi";
 import { systemClock } from "./clock.ts";
 import { resolveSettings } from "./config.ts";
 import type { Connection } from "./connect.ts";
-import { AtlasApiError, AtlasError, AtlasNetworkError } from "./errors.ts";
-import type { IncompleteCreateError, Lifecycle, OrgInvitationState } from "./lifecycle.ts";
+import { AtlasError } from "./errors.ts";
+import type {
+  IncompleteCreateError,
+  Lifecycle,
+  OrgInvitationInputs,
+  OrgInvitationState,
+} from "./lifecycle.ts";
 import { checkInputs, inputsOf } from "./org-invitation-inputs.ts";
 
 /*
@@ -23,7 +28,7 @@ export function configure({ config }: dynamic.ConfigureRequest): void {
 
 /** Every wrong argument at its property path, and the inputs in their one spelling. Sends nothing. */
 export function check(olds: Properties | undefined, news: Properties): Promise<dynamic.CheckResult> {
-  return shown("check", news, async () => {
+  return shown("check", async () => {
     const { inputs, failures, warnings } = checkInputs(news);
     for (const warning of warnings) notify(`warning: ${warning}`);
     return { inputs: { ...inputs, ...settled(olds ?? {}) }, failures };
@@ -46,7 +51,7 @@ function settled({ status, expiresAt }: Properties): Properties {
  * compares the inputs property by property where `changes` is left open. Sends nothing.
  */
 export function diff(_id: string, olds: Properties, news: Properties): Promise<dynamic.DiffResult> {
-  return shown("diff", news, async () => {
+  return shown("diff", async () => {
     const replaces = ["orgId", "username"].filter((name) => spelling(olds[name]) !== spelling(news[name]));
     if (olds.status !== "EXPIRED" || news.reinviteExpired !== true) {
       return { replaces, deleteBeforeReplace: true };
@@ -60,9 +65,10 @@ export function diff(_id: string, olds: Properties, news: Properties): Promise<d
  * invitation that was sent but is not complete is stored all the same; the next `up` completes it.
  */
 export function create(inputs: Properties): Promise<dynamic.CreateResult> {
-  return shown("create", inputs, async () => {
+  return shown("create", async () => {
     try {
-      const state = await (await connected()).create(inputsOf(inputs));
+      const declared = inputsOf(inputs);
+      const state = await about(declared, (await connected()).create(declared));
       return { id: idOf(state), outs: plain(state) };
     } catch (error) {
       throw isIncompleteCreate(error) ? partialFailure(error, inputs) : error;
@@ -72,8 +78,9 @@ export function create(inputs: Properties): Promise<dynamic.CreateResult> {
 
 /** What became of the person. Without an id, the engine drops the resource from the state. */
 export function read(id: string, stored: Properties): Promise<dynamic.ReadResult> {
-  return shown("read", stored, async () => {
-    const state = await (await connected()).read(stateIn(stored));
+  return shown("read", async () => {
+    const known = stateIn(stored);
+    const state = await about(known, (await connected()).read(known));
     if (!state) return {};
     const props = plain(state);
     return { id: state.invitationId ?? id, props, inputs: { ...inputsOf(props), ...settled(props) } };
@@ -82,15 +89,19 @@ export function read(id: string, stored: Properties): Promise<dynamic.ReadResult
 
 /** Brings the invitation, or a managed member, to the new inputs. */
 export function update(_id: string, olds: Properties, news: Properties): Promise<dynamic.UpdateResult> {
-  return shown("update", news, async () => {
-    const state = await (await connected()).update(stateIn(olds), inputsOf(news));
+  return shown("update", async () => {
+    const declared = inputsOf(news);
+    const state = await about(declared, (await connected()).update(stateIn(olds), declared));
     return { outs: plain(state) };
   });
 }
 
 /** Cancels the invitation; what happens to a person who accepted is for the stored `onAccepted` to say. */
 async function remove(_id: string, props: Properties): Promise<void> {
-  return shown("delete", props, async () => (await connected()).delete(stateIn(props)));
+  return shown("delete", async () => {
+    const known = stateIn(props);
+    await about(known, (await connected()).delete(known));
+  });
 }
 
 export { remove as delete };
@@ -147,12 +158,21 @@ function notify(line: string): void {
   console.log(line);
 }
 
-/** Runs an operation so that the user reads its error once, as one line, and an answer always comes. */
-async function shown<Result>(
-  operation: string,
-  subject: Properties,
-  run: () => Promise<Result>,
+/** Says whom an error is about, where it knows only ids. It is not changed, as those who wait together share it. */
+async function about<Result>(
+  { username, orgId }: OrgInvitationInputs,
+  work: Promise<Result>,
 ): Promise<Result> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof AtlasError) || error.message.includes(username)) throw error;
+    throw new AtlasError(`${username} in ${orgId}: ${error.message}`, { cause: error });
+  }
+}
+
+/** Runs an operation so that the user reads its error once, as one line, and an answer always comes. */
+async function shown<Result>(operation: string, run: () => Promise<Result>): Promise<Result> {
   try {
     return await run();
   } catch (thrown) {
@@ -164,16 +184,9 @@ async function shown<Result>(
       throw error;
     }
     // The host writes `${error}: ${error.stack}` to stderr, beside the message that the engine shows.
-    throw Object.assign(about(subject, error), {
+    throw Object.assign(error, {
       stack: "see its error",
       toString: () => `OrgInvitation ${operation}`,
     });
   }
-}
-
-/** An error of a request may know only ids. It is not changed, as operations that wait together share it. */
-function about({ username, orgId }: Properties, error: AtlasError): AtlasError {
-  const isOfRequest = error instanceof AtlasApiError || error instanceof AtlasNetworkError;
-  if (!isOfRequest || error.message.includes(String(username))) return error;
-  return new AtlasError(`${username} in ${orgId}: ${error.message}`, { cause: error });
 }
