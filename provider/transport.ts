@@ -1,6 +1,6 @@
 import { EnvHttpProxyAgent, request as httpRequest } from "undici";
 import type { Challengeable, Target } from "./auth.ts";
-import { AtlasNetworkError } from "./errors.ts";
+import { AtlasConfigError, AtlasNetworkError } from "./errors.ts";
 
 export interface TransportOptions {
   /** The origin of Atlas. */
@@ -25,7 +25,7 @@ export interface Answer extends Challengeable {
 // An organization holds 500 people, in less than a hundredth of this.
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
-// Nothing was sent when one of these happened.
+// Nothing was sent when one of these happened, unless it was while reading or writing.
 const NO_CONNECTION = [
   "ECONNREFUSED",
   "ENOTFOUND",
@@ -44,16 +44,20 @@ export class Transport {
   readonly #requestTimeoutMs: number;
   readonly #pool: EnvHttpProxyAgent;
 
+  /** @throws AtlasConfigError when the proxy of the environment has no URL. */
   constructor({ baseUrl, connectTimeoutMs = 10_000, requestTimeoutMs = 60_000 }: TransportOptions) {
     this.#baseUrl = baseUrl;
     this.#requestTimeoutMs = requestTimeoutMs;
     const connect = { timeout: connectTimeoutMs };
-    this.#pool = new EnvHttpProxyAgent({
-      connect,
-      requestTls: connect,
-      proxyTls: connect,
-      maxResponseSize: MAX_ANSWER_BYTES,
-    });
+    const options = { connect, requestTls: connect, proxyTls: connect, maxResponseSize: MAX_ANSWER_BYTES };
+    try {
+      this.#pool = new EnvHttpProxyAgent(options);
+    } catch {
+      // Its error quotes the URL, and with it the password of the proxy.
+      throw new AtlasConfigError(
+        "HTTPS_PROXY or HTTP_PROXY in the environment is not the URL of a proxy. Set it to one such as http://proxy.example.com:3128, or remove it.",
+      );
+    }
   }
 
   /** @throws AtlasNetworkError when no complete answer came. */
@@ -70,7 +74,7 @@ export class Transport {
       status = response.statusCode;
       return { status, headers: response.headers, text: await response.body.text() };
     } catch (error) {
-      const { name, code = "", message } = error as NodeJS.ErrnoException;
+      const { name, code = "", syscall = "", message } = error as NodeJS.ErrnoException;
       const reason =
         name === "TimeoutError"
           ? `no complete answer within ${this.#requestTimeoutMs / 1000} s`
@@ -80,7 +84,7 @@ export class Transport {
         method,
         target,
         status === undefined ? reason : `the answer, status ${status}, broke off: ${reason}`,
-        !NO_CONNECTION.includes(code),
+        !NO_CONNECTION.includes(code) || ["read", "write"].includes(syscall),
       );
     }
   }

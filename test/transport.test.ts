@@ -1,10 +1,15 @@
+import { execFile } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import dns from "node:dns";
-import { createServer as createHttpServer } from "node:http";
-import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { copyFile, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { inspect, promisify } from "node:util";
 import { afterEach, expect, test, vi } from "vitest";
-import { AtlasNetworkError } from "../provider/errors.ts";
+import { AtlasConfigError, AtlasNetworkError } from "../provider/errors.ts";
 import { type Message, Transport, type TransportOptions } from "../provider/transport.ts";
+import { ForwardProxy, type ForwardProxyOptions } from "./atlas/forward-proxy.ts";
 import { SimulatedAtlas } from "./atlas/simulated-atlas.ts";
 import { rejection } from "./client-scene.ts";
 
@@ -247,41 +252,175 @@ test("what failed is named without the headers and the body that were sent", asy
   expect(error.stack).not.toContain("secret");
 });
 
-/** A proxy that tunnels to wherever it is asked, and says where to. */
-async function startProxy() {
-  const tunnels: string[] = [];
-  const server = createHttpServer();
-  server.on("connect", ({ url = "" }, client: Socket) => {
-    tunnels.push(url);
-    const [host, port] = url.split(":");
-    const upstream = connect(Number(port), host);
-    upstream.on("connect", () => client.write("HTTP/1.1 200 Connection established\r\n\r\n"));
-    upstream.pipe(client).pipe(upstream);
-    for (const socket of [upstream, client]) socket.on("error", () => undefined);
-  });
-  return { tunnels, ...(await listening(server)) };
+test("a connection that is lost once the request is on its way says so, whatever its code", async () => {
+  await using scene = await startScene();
+  const { struck } = scene.atlas.fail({ hang: "before", authenticated: "either" });
+  const sockets: Socket[] = [];
+  const opened = (message: unknown) => void sockets.push((message as { socket: Socket }).socket);
+  subscribe("undici:client:connected", opened);
+
+  const failed = rejection(scene.transport.exchange(get));
+  await struck;
+  unsubscribe("undici:client:connected", opened);
+  const lost = { code: "EHOSTUNREACH", syscall: "read" };
+  for (const socket of sockets) socket.destroy(Object.assign(new Error("read EHOSTUNREACH"), lost));
+
+  expect(await failed).toMatchObject({ name: "AtlasNetworkError", sent: true });
+});
+
+/** A transport to the simulator through a proxy that the environment names. */
+async function startProxied(options: ForwardProxyOptions = {}) {
+  const proxy = await ForwardProxy.start(options);
+  vi.stubEnv("NO_PROXY", "");
+  vi.stubEnv("HTTP_PROXY", proxy.url);
+  const scene = await startScene();
+  return {
+    ...scene,
+    proxy,
+    host: new URL(scene.atlas.url).host,
+    [Symbol.asyncDispose]: async () => {
+      await proxy.stop();
+      await scene.atlas.stop();
+    },
+  };
 }
 
 test("requests go through the proxy of the environment, over kept connections", async () => {
-  await using proxy = await startProxy();
-  vi.stubEnv("NO_PROXY", "");
-  vi.stubEnv("HTTP_PROXY", `http://${proxy.host}`);
-  await using scene = await startScene();
+  await using scene = await startProxied();
 
   for (const _ of Array(5)) expect((await scene.transport.exchange(get)).status).toBe(401);
 
   expect(scene.atlas.requests.map(({ path }) => path)).toEqual(Array(5).fill(target));
-  expect(new Set(proxy.tunnels)).toEqual(new Set([scene.atlas.url.replace("http://", "")]));
-  expect(proxy.tunnels.length).toBeLessThanOrEqual(2);
+  expect(new Set(scene.proxy.log())).toEqual(new Set([`CONNECT ${scene.host} 200`]));
+  expect(scene.proxy.requests.length).toBeLessThanOrEqual(2);
 });
 
 test("requests to a server that NO_PROXY names go straight to it", async () => {
-  await using proxy = await startProxy();
-  vi.stubEnv("HTTP_PROXY", `http://${proxy.host}`);
+  await using scene = await startProxied();
   vi.stubEnv("NO_PROXY", "127.0.0.1");
-  await using scene = await startScene();
 
   expect((await scene.transport.exchange(get)).status).toBe(401);
 
-  expect(proxy.tunnels).toEqual([]);
+  expect(scene.proxy.log()).toEqual([]);
+});
+
+test("a proxy that wants credentials gets those of its URL", async () => {
+  const credentials = { username: "ada", password: "p@ss word" };
+  await using scene = await startProxied({ credentials });
+  vi.stubEnv("HTTP_PROXY", scene.proxy.url.replace("//", "//ada:p%40ss%20word@"));
+  const transport = new Transport({ baseUrl: scene.atlas.url });
+
+  expect((await transport.exchange(get)).status).toBe(401);
+
+  expect(scene.proxy.log()).toEqual([`CONNECT ${scene.host} 200`]);
+});
+
+test("a proxy that refuses says so, and its credentials are not told", async () => {
+  await using scene = await startProxied({ credentials: { username: "ada", password: "another" } });
+  vi.stubEnv("HTTP_PROXY", scene.proxy.url.replace("//", "//ada:hunter2@"));
+
+  const error = await exchangeAt(scene.atlas.url);
+
+  expect(error).toBeInstanceOf(AtlasNetworkError);
+  expect(error.message).toMatch(/failed: Proxy response \(407\)/);
+  expect(inspect(error, { depth: null, showHidden: true })).not.toContain("hunter2");
+  expect(scene.atlas.requests).toEqual([]);
+});
+
+test("a proxy that is not there is a connection that never opened", async () => {
+  vi.stubEnv("NO_PROXY", "");
+  vi.stubEnv("HTTP_PROXY", `http://${await unusedHost()}`);
+
+  const error = await exchangeAt(`http://${await unusedHost()}`);
+
+  expect(error).toMatchObject({ name: "AtlasNetworkError", sent: false });
+});
+
+test.each([
+  "hunter2",
+  "10.0.0.1:3128",
+  "proxy.example.com:3128",
+  "ftp://user:hunter2@proxy.example.com",
+  "http://user:hunter2@bad host:3128",
+])("a proxy given as %s is an error that says where, and does not quote it", (value) => {
+  vi.stubEnv("HTTPS_PROXY", value);
+  let error: unknown;
+  try {
+    new Transport({ baseUrl: "https://cloud.mongodb.com" });
+  } catch (thrown) {
+    error = thrown;
+  }
+
+  expect(error).toBeInstanceOf(AtlasConfigError);
+  expect((error as Error).message).toBe(
+    "HTTPS_PROXY or HTTP_PROXY in the environment is not the URL of a proxy. Set it to one such as http://proxy.example.com:3128, or remove it.",
+  );
+  expect(inspect(error, { depth: null, showHidden: true })).not.toContain("hunter2");
+});
+
+/** A folder in which another process of Node.js finds the transport: Node reads some variables only at its start. */
+async function startProcesses() {
+  const folder = await mkdtemp(join(tmpdir(), "transport-"));
+  const repository = dirname(import.meta.dirname);
+  await symlink(join(repository, "node_modules"), join(folder, "node_modules"));
+  for (const name of ["transport.ts", "errors.ts"]) {
+    await copyFile(join(repository, "provider", name), join(folder, name));
+  }
+  await writeFile(join(folder, "package.json"), '{"type":"module"}');
+  const program = `
+    import { Transport } from "./transport.ts";
+    const transport = new Transport({ baseUrl: process.argv[2] });
+    const said = ({ status, sent, message }) => console.log(status ?? message, sent ?? "");
+    await transport.exchange({ method: "GET", target: "/", headers: {} }).then(said, said);
+    process.exit();`;
+  await writeFile(join(folder, "program.ts"), program);
+  return {
+    exchange: async (baseUrl: string, environment: Record<string, string>) => {
+      const command = [join(folder, "program.ts"), baseUrl];
+      const { stdout } = await promisify(execFile)(process.execPath, command, { env: environment });
+      return stdout.trim();
+    },
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
+  };
+}
+
+test("a server whose certificate nobody vouches for is refused, unless NODE_EXTRA_CA_CERTS does", async () => {
+  await using processes = await startProcesses();
+  await using atlas = await SimulatedAtlas.start({ tls: true });
+
+  const refused = await processes.exchange(atlas.url, {});
+  expect(refused).toMatch(
+    new RegExp(`^GET /: the connection to ${atlas.url} failed: self-signed certificate`),
+  );
+  expect(atlas.requests).toEqual([]);
+
+  expect(await processes.exchange(atlas.url, { NODE_EXTRA_CA_CERTS: atlas.caPath })).toBe("401");
+});
+
+test("the real Atlas is reached by TLS through a proxy, by its name, and not where NO_PROXY names it", async () => {
+  await using processes = await startProcesses();
+  await using atlas = await SimulatedAtlas.start({ tls: true });
+  const { host } = new URL(atlas.url);
+  await using proxy = await ForwardProxy.start({ routes: { "cloud.mongodb.com:443": host } });
+  const environment = { HTTPS_PROXY: proxy.url, NODE_EXTRA_CA_CERTS: atlas.caPath };
+
+  expect(await processes.exchange("https://cloud.mongodb.com", environment)).toBe("401");
+  expect(proxy.log()).toEqual(["CONNECT cloud.mongodb.com:443 200"]);
+  expect(atlas.requests).toHaveLength(1);
+
+  expect(await processes.exchange(atlas.url, { ...environment, NO_PROXY: "127.0.0.1" })).toBe("401");
+  expect(proxy.log()).toHaveLength(1);
+});
+
+test("a certificate for another name is refused, through a proxy as well", async () => {
+  await using processes = await startProcesses();
+  await using atlas = await SimulatedAtlas.start({ tls: true });
+  const { host } = new URL(atlas.url);
+  await using proxy = await ForwardProxy.start({ routes: { "atlas.example.com:443": host } });
+  const environment = { https_proxy: proxy.url, NODE_EXTRA_CA_CERTS: atlas.caPath };
+
+  expect(await processes.exchange("https://atlas.example.com", environment)).toMatch(/failed: /);
+
+  expect(proxy.log()).toEqual(["CONNECT atlas.example.com:443 200"]);
+  expect(atlas.requests).toEqual([]);
 });
