@@ -7,6 +7,7 @@ import {
   AtlasError,
   AtlasNetworkError,
   isAtlasApiError,
+  sentence,
 } from "../provider/errors.ts";
 
 const failure: AtlasApiFailure = {
@@ -102,4 +103,18 @@ test("an API error keeps only what it was told to keep", () => {
   const error = new AtlasApiError(told);
 
   expect(inspect(error, { depth: null, showHidden: true })).not.toContain("secret");
+});
+
+test("a request may have reached Atlas unless it is known that it did not", () => {
+  expect(new AtlasNetworkError("POST", "/", "cut").sent).toBe(true);
+  expect(new AtlasNetworkError("POST", "/", "refused", false).sent).toBe(false);
+});
+
+test.each([
+  ["No such thing", "No such thing."],
+  ["No such thing.", "No such thing."],
+  ["No such thing!", "No such thing!"],
+  ["Which thing?", "Which thing?"],
+])("another sentence can follow the message %j", (message, expected) => {
+  expect(sentence(new Error(message))).toBe(expected);
 });
