@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { type Access, canonicalAccess } from "./access.ts";
 import type { AtlasClient, AtlasRequest } from "./atlas-client.ts";
+import { AtlasError } from "./errors.ts";
 import {
   type Invitee,
   OutdatedError,
@@ -23,9 +24,14 @@ export class OrgUsers {
     this.#client = client;
   }
 
-  /** Everyone, whatever their status. The filter by username is not used: whether it heeds letter case is unknown. */
+  /**
+   * Everyone, whatever their status. The filter by username is not used: whether it heeds letter case is unknown.
+   *
+   * @throws AtlasError for a list with a gap: who is missing in it would count as gone.
+   */
   async listOrgUsers(orgId: string): Promise<Person[]> {
     const people: Person[] = [];
+    let total: number | undefined;
     for (let pageNum = 1; ; pageNum++) {
       const query = new URLSearchParams([
         ["itemsPerPage", String(ITEMS_PER_PAGE)],
@@ -36,8 +42,16 @@ export class OrgUsers {
         this.#request("GET", orgId, "the list of users", `?${query}`),
         Page,
       );
+      // Who comes or goes between two pages moves the others: the second may lack one that the first had not.
+      total ??= page.totalCount;
+      if (page.totalCount !== total) return this.listOrgUsers(orgId);
       people.push(...page.results.map(personOf));
-      if (page.results.length === 0 || people.length >= page.totalCount) return people;
+      if (people.length >= total) return people;
+      if (page.results.length === 0) {
+        throw new AtlasError(
+          `Atlas lists ${people.length} people of ${orgId}, but counts ${total}. Run the command again.`,
+        );
+      }
     }
   }
 

@@ -128,14 +128,34 @@ test.each([
   );
 });
 
-test("a page without anybody is the last one, whatever the total says", async () => {
+test("a list that holds fewer than it counts is an error", async () => {
   await using scene = await startScene();
   const person = { id: somebody, username: ada, orgMembershipStatus: "ACTIVE", roles: {} };
   scene.atlas.fail({ status: 200, body: { results: [person], totalCount: 7 } });
   scene.atlas.fail({ status: 200, body: { results: [], totalCount: 7 } });
 
-  expect(await scene.api.listOrgUsers(scene.orgId)).toHaveLength(1);
+  const error = await rejection(scene.api.listOrgUsers(scene.orgId));
+
+  expect(error.message).toBe(`Atlas lists 1 people of ${scene.orgId}, but counts 7. Run the command again.`);
   expect(scene.verified()).toHaveLength(2);
+});
+
+test("somebody who leaves between two pages hides nobody", async () => {
+  await using scene = await startScene();
+  const names = Array.from({ length: 501 }, (_, index) => `person${index}@example.com`);
+  for (const name of names) scene.organization.addMember(name);
+  let pages = 0;
+  scene.atlas.onRequest(({ challenge }, stage) => {
+    if (stage === "answered" && !challenge && ++pages === 1)
+      scene.organization.removeMember("person0@example.com");
+  });
+
+  const people = await scene.api.listOrgUsers(scene.orgId);
+
+  expect(people.map(({ username }) => username)).toEqual(names.slice(1));
+  expect(scene.verified().map(({ path }) => path)).toEqual(
+    [page(1), page(2), page(1)].map((query) => scene.path + query),
+  );
 });
 
 test("half a list is never taken for the whole", async () => {
