@@ -9,6 +9,7 @@ import {
   REFRESH,
   UP,
 } from "./engine-tier/invitation-stack.ts";
+import { interruptStories, killStories } from "./engine-tier/kill-stories.ts";
 import { pendingStories } from "./engine-tier/pending-stories.ts";
 import { settledStories } from "./engine-tier/settled-stories.ts";
 import { formsOf, storedTexts } from "./engine-tier/stored-texts.ts";
@@ -28,9 +29,12 @@ describe.concurrent.each(GENERATIONS)("on the $name generation of the API", (gen
   pendingStories(start);
   settledStories(start);
   troubleStories(start, generation);
+  killStories(start, generation);
 });
 
 describe.concurrent("whatever the generation", () => {
+  interruptStories(() => InvitationStack.start(ground, V1));
+
   it("sends the vendor's documented DELETE under v1.0, and nothing else but the challenge for it", async () => {
     await using stack = await InvitationStack.start(ground, V1);
     const { atlas, organization, key } = stack;
