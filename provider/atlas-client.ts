@@ -36,14 +36,17 @@ export interface AtlasRequest {
   /** Whether Atlas sends an e-mail for it. */
   invites?: boolean;
   /**
-   * Called before the request is repeated although Atlas may have carried it out: it throws where that is so,
-   * or where what the request was based on has changed. A POST without it is never repeated then.
+   * Called before the request is repeated although Atlas may have carried it out, and before a PATCH or a
+   * DELETE is sent that had to wait: it throws where the work is done, or where what the request is based on
+   * has changed. A POST without it is never repeated in the first case.
    */
   beforeRepeat?: (() => Promise<void>) | undefined;
 }
 
 // Below this, a wait is not worth a line.
 const WORTH_A_LINE_MS = 2_000;
+// A wait that gives people time to act. A POST is not worth another look: that would upset the pace of the throttle.
+const WORTH_A_LOOK_MS = 500;
 
 /** The Atlas Administration API: one kind of credentials, and one policy for everything that can go wrong. */
 export class AtlasClient {
@@ -86,15 +89,23 @@ export class AtlasClient {
   /** The answer that was asked for, however often it takes. */
   async #send(request: AtlasRequest): Promise<Answer> {
     const { limits, clock, maxWaitMs } = this.#options;
-    const until = clock.now() + maxWaitMs;
+    let lookedAt = clock.now();
+    const until = lookedAt + maxWaitMs;
+    let mayBeDone = false;
     for (let tries = 1, failures = 0; ; tries++) {
       await limits.turn(request, until);
+      // After the wait: what came before it would tell nothing of what people did meanwhile.
+      if (mayBeDone || (request.method !== "POST" && clock.now() - lookedAt > WORTH_A_LOOK_MS)) {
+        await request.beforeRepeat?.();
+        lookedAt = clock.now();
+      }
       const outcome = await this.#try(request, tries);
       if (!("error" in outcome)) return outcome.answer;
       const ending = endingOf(outcome.error);
       // To be told to wait is no failure.
       if (POLICIES[ending].tries) failures += 1;
       await this.#prepareRepeat(request, { ...outcome, ending, tries, failures }, until);
+      mayBeDone = POLICIES[ending].repeat === "lookFirst";
     }
   }
 
@@ -142,8 +153,8 @@ export class AtlasClient {
   ): Promise<void> {
     const { limits, clock, notify } = this.#options;
     const { repeat, tries: most, wait } = POLICIES[ending];
-    const looks = repeat === "lookFirst";
-    if (repeat === "never" || (looks && request.method === "POST" && !request.beforeRepeat)) throw error;
+    const isBlind = repeat === "lookFirst" && request.method === "POST" && !request.beforeRepeat;
+    if (repeat === "never" || isBlind) throw error;
     if (failures === most) throw noted(error, `Tried ${tries} times.`);
 
     if (wait === "gate" && request.invites && failure) {
@@ -165,7 +176,6 @@ export class AtlasClient {
         await clock.sleep(waitMs);
       }
     }
-    if (looks) await request.beforeRepeat?.();
   }
 
   #unexpected(request: AtlasRequest, answer: Answer, reason = `it holds ${nature(answer)}`): AtlasApiError {

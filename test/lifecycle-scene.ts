@@ -1,4 +1,4 @@
-import { systemClock } from "../provider/clock.ts";
+import { type Clock, systemClock } from "../provider/clock.ts";
 import type { InvitationsGeneration } from "../provider/config.ts";
 import { connect } from "../provider/connect.ts";
 import type { OrgInvitationInputs } from "../provider/lifecycle.ts";
@@ -9,22 +9,24 @@ export const ada = "ada@example.com";
 export const team = "5f0000000000000000000001";
 export const project = "5f0000000000000000000002";
 
+// Waits are over at once.
+const impatient = { ...systemClock, sleep: () => Promise.resolve() };
+
 /** A simulated Atlas with one organization, and the lifecycle connected to it. */
 export async function lifecycleScene(
   invitationsApi: InvitationsGeneration,
   options: SimulatedAtlasOptions = {},
+  clock: Clock = impatient,
 ) {
   const atlas = await SimulatedAtlas.start(options);
   const organization = atlas.addOrganization();
   const { publicKey, privateKey } = atlas.addApiKey({ organization });
   const notices: string[] = [];
   const notify = (line: string) => notices.push(line);
-  // Waits are over at once.
-  const impatient = { ...systemClock, sleep: () => Promise.resolve() };
   const credentials = { kind: "apiKey" as const, publicKey, privateKey, source: "the test" };
   const settings = { baseUrl: atlas.url, credentials, maxWaitMs: 3_600_000, debug: false };
   const connected = (generation = invitationsApi) =>
-    connect({ ...settings, invitationsApi: generation }, notify, impatient).lifecycle;
+    connect({ ...settings, invitationsApi: generation }, notify, clock).lifecycle;
   const inputs = (changes: Partial<OrgInvitationInputs> = {}): OrgInvitationInputs => ({
     orgId: organization.id,
     username: ada,
