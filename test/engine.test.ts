@@ -12,6 +12,7 @@ import {
 import { interruptStories, killStories } from "./engine-tier/kill-stories.ts";
 import { pendingStories } from "./engine-tier/pending-stories.ts";
 import { settledStories } from "./engine-tier/settled-stories.ts";
+import { RELEASES, stateStories } from "./engine-tier/state-stories.ts";
 import { formsOf, storedTexts } from "./engine-tier/stored-texts.ts";
 import { troubleStories } from "./engine-tier/trouble-stories.ts";
 
@@ -30,6 +31,10 @@ describe.concurrent.each(GENERATIONS)("on the $name generation of the API", (gen
   settledStories(start);
   troubleStories(start, generation);
   killStories(start, generation);
+});
+
+describe.concurrent.each(RELEASES)("a state written by %s", (release) => {
+  stateStories(release, (generation, options) => InvitationStack.start(ground, generation, options));
 });
 
 describe.concurrent("whatever the generation", () => {
@@ -132,7 +137,7 @@ describe.concurrent("whatever the generation", () => {
   });
 
   it("stores a key that comes from secret configuration encrypted only, and destroys with it", async () => {
-    await using stack = await InvitationStack.start(ground, V1, () => ({}));
+    await using stack = await InvitationStack.start(ground, V1, { env: () => ({}) });
     const { key, organization, expected } = stack;
     await stack.workspace.config({
       "mongodbatlas:publicKey": { secret: key.publicKey },

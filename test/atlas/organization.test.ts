@@ -126,3 +126,16 @@ test("organizations know nothing of each other's people", async () => {
   expect(other.id).toMatch(/^[0-9a-f]{24}$/);
   expect(other.id).not.toBe(scene.organization.id);
 });
+
+test("somebody who is restored is stored as given, in place of what was there, without a mail", async () => {
+  await using scene = await startScene();
+  const { organization, atlas } = scene;
+  organization.invite("ada@example.com");
+  const person = { ...organization.addMember("grace@example.com"), username: "Ada@example.com" };
+  organization.removeMember("grace@example.com");
+
+  organization.restore(person);
+
+  expect(organization.users).toEqual([person]);
+  expect(atlas.mails).toHaveLength(1);
+});

@@ -150,6 +150,11 @@ export class Organization {
     return structuredClone(person);
   }
 
+  /** Remembers somebody exactly so, without a mail: as if it had been going on for a while. */
+  restore(person: Person): void {
+    this.#replace(structuredClone(person));
+  }
+
   /** An owner removes a member in the UI. */
   removeMember(username: string): void {
     this.remove(this.#expect(username, ["ACTIVE"]));

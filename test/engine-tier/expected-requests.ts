@@ -29,6 +29,9 @@ export interface ExpectedRequests {
 /** The page that the vendor documents DELETE on. */
 export const V1 = invites("v1.0", "/api/atlas/v1.0/orgs");
 
+/** What is used unless told otherwise. */
+export const V2 = invites("v2", "/api/atlas/v2/orgs");
+
 export const USERS: Generation = {
   name: "users",
   lists: [/\/users\?/],
@@ -49,7 +52,7 @@ export const USERS: Generation = {
   },
 };
 
-export const GENERATIONS: Generation[] = [invites("v2", "/api/atlas/v2/orgs"), V1, USERS];
+export const GENERATIONS: Generation[] = [V2, V1, USERS];
 
 function invites(name: string, root: string): Generation {
   return {

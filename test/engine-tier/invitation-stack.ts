@@ -78,6 +78,15 @@ export class Ground implements AsyncDisposable {
   }
 }
 
+export interface InvitationStackOptions {
+  /** On top of the address of the simulated Atlas and the generation. @default {@link keyEnv} */
+  env?: (key: ApiKey) => NodeJS.ProcessEnv;
+  /** The clock of the simulated Atlas. @default Date.now */
+  now?: () => number;
+  /** @default a new one */
+  organizationId?: string | undefined;
+}
+
 /** Starts a stack on the generation at hand. */
 export type StartStack = () => Promise<InvitationStack>;
 
@@ -104,14 +113,13 @@ export class InvitationStack implements AsyncDisposable {
     this.expected = expected;
   }
 
-  /** @param env on top of the address of the simulated Atlas and the generation; by default the organization's API key */
   static async start(
     ground: Ground,
     generation: Generation,
-    env: (key: ApiKey) => NodeJS.ProcessEnv = keyEnv,
+    { env = keyEnv, now = Date.now, organizationId }: InvitationStackOptions = {},
   ): Promise<InvitationStack> {
-    const atlas = await SimulatedAtlas.start();
-    const organization = atlas.addOrganization();
+    const atlas = await SimulatedAtlas.start({ now });
+    const organization = atlas.addOrganization({ ...(organizationId && { id: organizationId }) });
     const key = atlas.addApiKey({ organization });
     const workspace = await Workspace.create(ground.engine, {
       folder: await ground.project(),
