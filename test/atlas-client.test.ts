@@ -472,6 +472,26 @@ test("a wait that is longer than allowed is an error at once", async () => {
   expect(scene.sleeps).toEqual([]);
 });
 
+test("a wait that is just as long as allowed is waited", async () => {
+  await using scene = await startScene();
+  scene.atlas.fail({ status: 503, headers: { "Retry-After": "60" } });
+
+  const client = scene.connected({ maxWaitMs: 60_000 });
+
+  expect(await client.fetch(scene.list, Invitations)).toEqual([]);
+  expect(scene.sleeps).toEqual([60_000]);
+});
+
+test("a bucket that is nearly empty slows requests down before it is", async () => {
+  await using scene = await startScene();
+  const headers = { "RateLimit-Limit": "500", "RateLimit-Remaining": "49" };
+  scene.atlas.fail({ status: 200, body: [], headers, times: 3 });
+
+  for (const _ of Array(3)) await scene.client.fetch(scene.list, Invitations);
+
+  expect(scene.sleeps).toEqual([240]);
+});
+
 test("all waits of a request together are what maxWait allows", async () => {
   await using scene = await startScene();
   scene.atlas.fail({ status: 503, headers: { "Retry-After": "40" }, times: 2 });
@@ -673,15 +693,19 @@ test("each request is told in a line, where that is asked for, without headers a
   scene.atlas.fail({ cut: "before" });
   const lines: string[] = [];
   const client = scene.connected({ debug: (line) => lines.push(line) });
+  // Each takes its time, the challenge as well.
+  scene.atlas.onRequest((_, stage) => {
+    if (stage === "arrived") void scene.clock.sleep(20);
+  });
 
   await client.fetch(scene.list, Invitations);
   await rejection(client.command(scene.remove("1")));
 
   expect(lines).toEqual([
-    `GET ${scene.path} 502 0 ms, try 1`,
-    `GET ${scene.path} no answer 0 ms, try 2`,
-    `GET ${scene.path} 200 0 ms, try 3`,
-    `DELETE ${scene.path}/1 400 0 ms, try 1`,
+    `GET ${scene.path} 502 40 ms, try 1`,
+    `GET ${scene.path} no answer 20 ms, try 2`,
+    `GET ${scene.path} 200 20 ms, try 3`,
+    `DELETE ${scene.path}/1 400 20 ms, try 1`,
   ]);
 });
 

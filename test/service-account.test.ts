@@ -197,6 +197,28 @@ test("requests that learn of a refusal in the same moment renew the token once",
   expect(new Set(sent.slice(3)).size).toBe(1);
 });
 
+test("a refusal that is learnt of late takes the token that others have renewed", async () => {
+  await using scene = await startScene();
+  let answerLate = () => {};
+  const late = new Promise<void>((resolve) => {
+    answerLate = resolve;
+  });
+  let refused: string | undefined;
+  const send = (delay?: Promise<void>) =>
+    scene.auth.send({ method: "GET", target: "/" }, async (authorization) => {
+      refused ??= authorization;
+      if (authorization === refused) await delay;
+      return { status: authorization === refused ? 401 : 200, headers: {} };
+    });
+
+  const slow = send(late);
+  await scene.clock.run(send());
+  answerLate();
+
+  expect(await scene.clock.run(slow)).toMatchObject({ status: 200 });
+  expect(scene.atlas.tokens).toHaveLength(2);
+});
+
 test("a token that is refused a second time is an error that names the source, and never a secret", async () => {
   await using scene = await startScene();
   scene.atlas.fail({ status: 401, times: 2 });

@@ -336,6 +336,23 @@ test("a proxy that is not there is a connection that never opened", async () => 
   expect(error).toMatchObject({ name: "AtlasNetworkError", sent: false });
 });
 
+test("neither a proxy nor a server behind it may take longer than that to open a connection", async () => {
+  await using silence = await startSilence();
+  await using proxy = await ForwardProxy.start();
+  vi.stubEnv("NO_PROXY", "");
+
+  vi.stubEnv("HTTPS_PROXY", `https://${silence.host.replace("127.0.0.1", "localhost")}`);
+  const proxied = exchangeAt("https://127.0.0.1", { connectTimeoutMs: 20 });
+  vi.stubEnv("HTTPS_PROXY", proxy.url);
+  const tunnelled = exchangeAt(`https://${silence.host}`, { connectTimeoutMs: 20 });
+
+  for (const error of [await proxied, await tunnelled]) {
+    expect(error).toMatchObject({ name: "AtlasNetworkError", sent: false });
+    expect(error.message).toContain("Connect Timeout Error");
+  }
+  expect(proxy.log()).toEqual([`CONNECT ${silence.host} 200`]);
+});
+
 test.each([
   "hunter2",
   "10.0.0.1:3128",
