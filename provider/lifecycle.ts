@@ -72,10 +72,7 @@ export class Lifecycle {
   /** Grants what is declared. Only the access is Atlas's business: a change of the rest sends nothing. */
   async update(state: OrgInvitationState, inputs: OrgInvitationInputs): Promise<OrgInvitationState> {
     if (sameAccess(state, inputs)) return { ...state, ...inputs };
-    const updated = await this.#whilePending(state, () =>
-      this.#api.updateOrgInvite(state.orgId, state, inputs),
-    );
-    return stateOf(inputs, updated ?? (await this.#settle("update", inputs)), state);
+    return stateOf(inputs, await this.#grant(state, inputs), state);
   }
 
   /** Cancels the invitation; what happens to a person who accepted is for the stored `onAccepted` to say. */
@@ -124,13 +121,20 @@ export class Lifecycle {
     }
     if (sameAccess(invited.access, inputs)) return invited;
     // Whether every generation heeds teams and project roles in this request is unknown.
+    const state = stateOf(inputs, invited);
     try {
-      const completed = await this.#api.updateOrgInvite(orgId, invited, inputs);
-      if (completed) return completed;
-      throw new OutdatedError("the invitation was accepted or cancelled meanwhile");
+      return await this.#grant(state, inputs);
     } catch (error) {
-      throw new IncompleteCreateError(stateOf(inputs, invited), error as Error);
+      throw new IncompleteCreateError(state, error as Error);
     }
+  }
+
+  /** Brings somebody known to what is declared; to look them up is needed only where they are not pending. */
+  async #grant(state: OrgInvitationState, inputs: OrgInvitationInputs): Promise<Person> {
+    const updated = await this.#whilePending(state, () =>
+      this.#api.updateOrgInvite(state.orgId, state, inputs),
+    );
+    return updated ?? (await this.#settle("update", inputs));
   }
 
   /** The direct request: it needs no look-up unless Atlas says that it knows no such pending invitation. */

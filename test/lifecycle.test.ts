@@ -394,8 +394,33 @@ describe("an invitation that Atlas stores without its teams", () => {
     const error = await created.catch((error: unknown) => error);
     expect(error).toBeInstanceOf(IncompleteCreateError);
     const { state, message } = error as IncompleteCreateError;
-    expect(message).toContain("the invitation was accepted or cancelled meanwhile. Run pulumi up again");
+    expect(message).toContain(`${ada} has accepted the invitation to ${organization.id}, so`);
     expect(state).toMatchObject({ status: "PENDING", teamIds: [] });
+  });
+
+  test("is completed where it was accepted meanwhile, and members are managed", async () => {
+    await using scene = await lifecycleScene("v2", { ignoresOnCreate: ["teamIds"] });
+    const { organization, inputs, lifecycle, atlas } = scene;
+    const held = atlas.fail({ method: "PATCH", status: 404, body: "" });
+    const created = lifecycle.create(inputs({ teamIds: [team], onAccepted: "manage" }));
+    await held.struck;
+    organization.accept(ada);
+    expect(await created).toMatchObject({ status: "ACCEPTED", teamIds: [team] });
+    expect(organization.find(ada)).toMatchObject({ teamIds: [team] });
+  });
+
+  test("is completed by the users API where Atlas retires the invitations meanwhile", async () => {
+    await using scene = await lifecycleScene("v2", { ignoresOnCreate: ["teamIds"] });
+    const { organization, inputs, lifecycle, atlas } = scene;
+    const { opened, open } = gate();
+    const held = atlas.fail({ method: "PATCH", until: opened });
+    const created = lifecycle.create(inputs({ teamIds: [team] }));
+    await held.struck;
+    atlas.sunset();
+    open();
+    expect(await created).toMatchObject({ status: "PENDING", teamIds: [team] });
+    expect(organization.find(ada)).toMatchObject({ teamIds: [team] });
+    expect(atlas.mails).toHaveLength(1);
   });
 });
 
