@@ -117,7 +117,7 @@ export class AtlasClient {
       const answer = await this.#exchange(request);
       said = answer.status;
       limits.observe(request, answer);
-      if (answer.status >= 200 && answer.status < 300) return { answer };
+      if (answer.status < 300) return { answer };
       const failure = failureOf(answer);
       return { answer, failure, error: this.#error(request, answer, failure) };
     } catch (error) {
