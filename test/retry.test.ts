@@ -170,6 +170,7 @@ describe("the pace of the throttle", () => {
     ["true", [true, true], ""],
     ["lists", [[5], [1]], ""],
     ["objects that are no text", [{ toString: 1, valueOf: 1 }, 1], ""],
+    ["more than can be counted", [10, 1e308], ""],
     [
       "endless numbers",
       [Number.POSITIVE_INFINITY, 1],
