@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { canaryStories } from "./engine-tier/canary-stories.ts";
 import { ADA, GRACE } from "./engine-tier/cast.ts";
-import { GENERATIONS, USERS, V1, withChallenge } from "./engine-tier/expected-requests.ts";
+import { GENERATIONS, USERS, V1, V2, withChallenge } from "./engine-tier/expected-requests.ts";
 import {
   afterCreating,
   DESTROY,
@@ -39,6 +40,7 @@ describe.concurrent.each(RELEASES)("a state written by %s", (release) => {
 
 describe.concurrent("whatever the generation", () => {
   interruptStories(() => InvitationStack.start(ground, V1));
+  canaryStories(() => InvitationStack.start(ground, V2, { env: () => ({}) }));
 
   it("sends the vendor's documented DELETE under v1.0, and nothing else but the challenge for it", async () => {
     await using stack = await InvitationStack.start(ground, V1);
