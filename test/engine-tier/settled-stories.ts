@@ -136,7 +136,7 @@ export function settledStories(start: StartStack): void {
     await stack.declare({ ada: { reinviteExpired: true } });
     const again = await stack.run("up --yes");
     const [plan] = again.output.split("Updating (dev):");
-    expect(plan).toContain("OrgInvitation ada replace [diff: -status");
+    expect(plan).toContain("OrgInvitation ada replace [diff: -expiresAt,status");
     expect(again.requests).toEqual(withChallenge(expected.findOther, expected.findOther, expected.invite));
     expect(organization.users).toEqual([stack.person(ADA)]);
     expect(stack.person(ADA)).toMatchObject({ status: "PENDING" });
