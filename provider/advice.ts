@@ -11,7 +11,7 @@ export function adviceFor(
     return `Atlas does not accept the credentials read from ${credentials}: check them, and that they still exist.`;
   }
   if (status === 403) {
-    return `The API key read from ${credentials} may not do this: check that it has the role Organization Owner, and its access list.`;
+    return `The credentials read from ${credentials} may not do this: check that they have the role Organization Owner, and their access list.`;
   }
   // A 405 is documented for an upgrade of Atlas.
   if (status >= 500 || status === 405) {
@@ -34,11 +34,11 @@ const ADVICE: [codes: string[], advice: string][] = [
       "RESOURCE_REQUIRES_WHITELIST",
       "IP_ADDRESS_NOT_ON_WHITELIST",
     ],
-    "Add the address of this machine to the access list of the API key, in the organization's Access Manager.",
+    "Add the address of this machine to the access list of the API key or service account, in the organization's Access Manager.",
   ],
   [
     ["NOT_ORG_OWNER", "NOT_USER_ADMIN", "NOT_ORG_USER_ADMIN"],
-    "The API key needs the role Organization Owner in this organization.",
+    "The API key or service account needs the role Organization Owner in this organization.",
   ],
   [
     ["USER_CANNOT_ACCESS_GROUP", "NOT_IN_GROUP", "GROUP_NOT_FOUND", "INVALID_GROUP_ID"],
@@ -54,11 +54,16 @@ const ADVICE: [codes: string[], advice: string][] = [
   ],
   [
     ["USER_CANNOT_ACCESS_ORG"],
-    "The API key belongs to another organization: check orgId, or use a key of this organization.",
+    "The API key or service account belongs to another organization: check orgId, or use one of this organization.",
   ],
   [
     ["ORG_NOT_FOUND", "INVALID_ORG_ID", "NOT_ATLAS_ORG"],
-    "Check orgId: there is no such organization for this API key.",
+    "Check orgId: there is no such organization for this API key or service account.",
+  ],
+  [
+    // Of the token endpoint, where a service account has a hundred active tokens.
+    ["access_denied"],
+    "Wait until some of its tokens expire, within the hour, or use another service account for some of the stacks.",
   ],
   [
     ["DOMAIN_NOT_IN_ALLOW_LIST", "USER_ORGS_RESTRICTED"],

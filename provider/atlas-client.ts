@@ -36,17 +36,18 @@ export interface AtlasRequest {
   /** Whether Atlas sends an e-mail for it. */
   invites?: boolean;
   /**
-   * Called before the request is repeated although Atlas may have carried it out, and before a PATCH or a
-   * DELETE is sent that had to wait: it throws where the work is done, or where what the request is based on
-   * has changed. A POST without it is never repeated in the first case.
+   * Called before the request is repeated although Atlas may have carried it out, and before it is sent when it
+   * had to wait: it throws where the work is done, or where what the request is based on has changed. A POST
+   * without it is never repeated in the first case.
    */
-  beforeRepeat?: (() => Promise<void>) | undefined;
+  lookAgain?: (() => Promise<void>) | undefined;
 }
 
 // Below this, a wait is not worth a line.
 const WORTH_A_LINE_MS = 2_000;
-// A wait that gives people time to act. A POST is not worth another look: that would upset the pace of the throttle.
+// A wait that gives people time to act. Who invites has looked up to half a minute ago anyway (`People`).
 const WORTH_A_LOOK_MS = 500;
+const WORTH_A_LOOK_BEFORE_AN_INVITATION_MS = 10_000;
 
 /** The Atlas Administration API: one kind of credentials, and one policy for everything that can go wrong. */
 export class AtlasClient {
@@ -89,14 +90,15 @@ export class AtlasClient {
   /** The answer that was asked for, however often it takes. */
   async #send(request: AtlasRequest): Promise<Answer> {
     const { limits, clock, maxWaitMs } = this.#options;
+    const worthALookMs = request.invites ? WORTH_A_LOOK_BEFORE_AN_INVITATION_MS : WORTH_A_LOOK_MS;
     let lookedAt = clock.now();
     const until = lookedAt + maxWaitMs;
     let mayBeDone = false;
     for (let tries = 1, failures = 0; ; tries++) {
       await limits.turn(request, until);
       // After the wait: what came before it would tell nothing of what people did meanwhile.
-      if (mayBeDone || (request.method !== "POST" && clock.now() - lookedAt > WORTH_A_LOOK_MS)) {
-        await request.beforeRepeat?.();
+      if (mayBeDone || clock.now() - lookedAt > worthALookMs) {
+        await request.lookAgain?.();
         lookedAt = clock.now();
       }
       const outcome = await this.#try(request, tries);
@@ -153,7 +155,7 @@ export class AtlasClient {
   ): Promise<void> {
     const { limits, clock, notify } = this.#options;
     const { repeat, tries: most, wait } = POLICIES[ending];
-    const isBlind = repeat === "lookFirst" && request.method === "POST" && !request.beforeRepeat;
+    const isBlind = repeat === "lookFirst" && request.method === "POST" && !request.lookAgain;
     if (repeat === "never" || isBlind) throw error;
     if (failures === most) throw noted(error, `Tried ${tries} times.`);
 

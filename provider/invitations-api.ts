@@ -40,14 +40,14 @@ export interface InvitationsApi {
   /**
    * Invites; Atlas sends the e-mail.
    *
-   * @param beforeRepeat - Called before it is sent again although Atlas may have carried it out: throws an
+   * @param lookAgain - Called before it is sent again although Atlas may have carried it out: throws an
    *   `OutdatedError` where the person is known by then.
    */
   createOrgInvite(
     orgId: string,
     username: string,
     access: Access,
-    beforeRepeat: () => Promise<void>,
+    lookAgain: () => Promise<void>,
   ): Promise<Person>;
 
   /** Grants another access. `undefined` where Atlas has no such pending invitation: gone, or accepted. */

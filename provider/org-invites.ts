@@ -45,7 +45,7 @@ export class OrgInvites implements InvitationsApi {
     orgId: string,
     username: string,
     access: Access,
-    beforeRepeat: () => Promise<void>,
+    lookAgain: () => Promise<void>,
   ): Promise<Person> {
     const { roles, teamIds, groupRoleAssignments } = access;
     const body = {
@@ -54,7 +54,7 @@ export class OrgInvites implements InvitationsApi {
       ...(teamIds.length > 0 && { teamIds }),
       ...(groupRoleAssignments.length > 0 && { groupRoleAssignments }),
     };
-    const request = { ...this.#request("POST", orgId, username), body, invites: true, beforeRepeat };
+    const request = { ...this.#request("POST", orgId, username), body, invites: true, lookAgain };
     return personOf(await this.#client.fetch(request, Invitation));
   }
 

@@ -55,28 +55,28 @@ export class OrgUsers {
     }
   }
 
-  /** Invites; Atlas sends the e-mail. `beforeRepeat` as in `InvitationsApi`. */
+  /** Invites; Atlas sends the e-mail. `lookAgain` as in `InvitationsApi`. */
   async createOrgUser(
     orgId: string,
     username: string,
     access: Access,
-    beforeRepeat: () => Promise<void>,
+    lookAgain: () => Promise<void>,
   ): Promise<Person> {
     const body = { username, ...bodyOf(access) };
-    const request = { ...this.#request("POST", orgId, username), body, invites: true, beforeRepeat };
+    const request = { ...this.#request("POST", orgId, username), body, invites: true, lookAgain };
     return personOf(await this.#client.fetch(request, OrgUser));
   }
 
   /** Grants another access, to whoever it is: a member or somebody pending. */
-  async updateOrgUser(orgId: string, user: Invitee, access: Access, beforeRepeat?: () => Promise<void>) {
-    const request = { ...this.#requestFor("PATCH", orgId, user), body: bodyOf(access), beforeRepeat };
+  async updateOrgUser(orgId: string, user: Invitee, access: Access, lookAgain?: () => Promise<void>) {
+    const request = { ...this.#requestFor("PATCH", orgId, user), body: bodyOf(access), lookAgain };
     const updated = await unlessUnknown(this.#client.fetch(request, OrgUser));
     return updated && personOf(updated);
   }
 
   /** Removes whoever it is: a member as well as somebody pending. */
-  removeOrgUser(orgId: string, user: Invitee, beforeRepeat: () => Promise<void>): Promise<true | undefined> {
-    return unlessUnknown(this.#client.command({ ...this.#requestFor("DELETE", orgId, user), beforeRepeat }));
+  removeOrgUser(orgId: string, user: Invitee, lookAgain: () => Promise<void>): Promise<true | undefined> {
+    return unlessUnknown(this.#client.command({ ...this.#requestFor("DELETE", orgId, user), lookAgain }));
   }
 
   updateMember(orgId: string, member: Invitee, access: Access): Promise<Person | undefined> {

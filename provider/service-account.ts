@@ -78,7 +78,7 @@ export class ServiceAccountAuth implements Auth {
       const request = {
         ...this.#request("/api/oauth/token", { grant_type: "client_credentials" }),
         // A token that was made for a lost answer expires by itself.
-        beforeRepeat: async () => {},
+        lookAgain: async () => {},
       };
       const { access_token: value, expires_in } = await this.#client.fetch(request, TokenAnswer);
       const lifetimeMs = expires_in * 1000;

@@ -75,6 +75,7 @@ export class Transport {
       return { status, headers: response.headers, text: await response.body.text() };
     } catch (error) {
       const { name, code = "", syscall = "", message } = error as NodeJS.ErrnoException;
+      if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code)) throw this.#distrust(message);
       const reason =
         name === "TimeoutError"
           ? `no complete answer within ${this.#requestTimeoutMs / 1000} s`
@@ -87,5 +88,11 @@ export class Transport {
         !NO_CONNECTION.includes(code) || ["read", "write"].includes(syscall),
       );
     }
+  }
+
+  #distrust(reason: string): AtlasConfigError {
+    return new AtlasConfigError(
+      `The certificate of ${this.#baseUrl} is not trusted (${reason}). Where a proxy of your own stands in between, name its authority in NODE_EXTRA_CA_CERTS.`,
+    );
   }
 }

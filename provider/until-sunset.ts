@@ -26,9 +26,9 @@ export class UntilSunset implements InvitationsApi {
     orgId: string,
     username: string,
     access: Access,
-    beforeRepeat: () => Promise<void>,
+    lookAgain: () => Promise<void>,
   ): Promise<Person> {
-    return this.#request((api) => api.createOrgInvite(orgId, username, access, beforeRepeat));
+    return this.#request((api) => api.createOrgInvite(orgId, username, access, lookAgain));
   }
 
   updateOrgInvite(orgId: string, invitee: Invitee, access: Access): Promise<Person | undefined> {

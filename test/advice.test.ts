@@ -14,7 +14,7 @@ test.each([
   ["the role Organization Owner", 403, "NOT_ORG_OWNER"],
   ["the role Organization Owner", 401, "NOT_USER_ADMIN"],
   ["the role Organization Owner", 401, "NOT_ORG_USER_ADMIN"],
-  ["use a key of this organization", 401, "USER_CANNOT_ACCESS_ORG"],
+  ["use one of this organization", 401, "USER_CANNOT_ACCESS_ORG"],
   ["Check orgId", 401, "USER_CANNOT_ACCESS_ORG"],
   ["Check orgId", 404, "ORG_NOT_FOUND"],
   ["Check orgId", 404, "INVALID_ORG_ID"],
@@ -28,6 +28,7 @@ test.each([
   ["Check teamIds", 404, "TEAM_NOT_IN_ORG"],
   ["make somebody else one first", 403, "CANNOT_DEMOTE_LAST_ORG_OWNER"],
   ["make somebody else one first", 403, "CANNOT_DELETE_LAST_ADMIN"],
+  ["Wait until some of its tokens expire", 403, "access_denied"],
   ["federation settings", 400, "DOMAIN_NOT_IN_ALLOW_LIST"],
   ["federation settings", 403, "USER_ORGS_RESTRICTED"],
   ["The organization is full", 400, "MAX_USERS_PER_ORG_EXCEEDED"],
@@ -52,7 +53,7 @@ test.each([undefined, "ACCESS_FORBIDDEN"])(
   (errorCode) => {
     const advice = adviceFor(403, errorCode, source);
 
-    expect(advice).toContain(`The API key read from ${source} may not do this`);
+    expect(advice).toContain(`The credentials read from ${source} may not do this`);
     expect(advice).toContain("Organization Owner");
     expect(advice).toContain("access list");
   },

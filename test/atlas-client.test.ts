@@ -292,7 +292,7 @@ test("a key that is not an owner's is told which role it needs", async () => {
   const error = await rejection(client.fetch(scene.list, Invitations));
 
   expect(error).toMatchObject({ status: 401, errorCode: "NOT_ORG_OWNER" });
-  expect(error.message).toContain("The API key needs the role Organization Owner");
+  expect(error.message).toContain("The API key or service account needs the role Organization Owner");
 });
 
 test("a key of another organization is told so", async () => {
@@ -303,7 +303,9 @@ test("a key of another organization is told so", async () => {
   const error = await rejection(client.fetch(scene.list, Invitations));
 
   expect(error).toMatchObject({ status: 401, errorCode: "USER_CANNOT_ACCESS_ORG" });
-  expect(error.message).toContain("The API key belongs to another organization: check orgId");
+  expect(error.message).toContain(
+    "The API key or service account belongs to another organization: check orgId",
+  );
 });
 
 test("an organization that does not exist is told as a wrong orgId", async () => {
@@ -326,7 +328,9 @@ test.each([
   const error = await rejection(scene.client.fetch(scene.list, Invitations));
 
   expect(error).toMatchObject({ status: 403, errorCode });
-  expect(error.message).toContain("Add the address of this machine to the access list of the API key");
+  expect(error.message).toContain(
+    "Add the address of this machine to the access list of the API key or service account",
+  );
 });
 
 // DELETE and GET may be sent again without a look; a POST may not.
@@ -533,11 +537,11 @@ test("a POST whose answer was lost is sent again after a look that allows it", a
   await using scene = await startScene();
   scene.atlas.fail({ cut: "before" });
   const looks: unknown[] = [];
-  const beforeRepeat = async () => {
+  const lookAgain = async () => {
     looks.push(await scene.client.fetch(scene.list, Invitations));
   };
 
-  await scene.client.fetch({ ...scene.create, beforeRepeat }, v.object({ id: v.string() }));
+  await scene.client.fetch({ ...scene.create, lookAgain }, v.object({ id: v.string() }));
 
   expect(looks).toEqual([[]]);
   expect(scene.verified().map(({ method, status }) => [method, status])).toEqual([
@@ -551,22 +555,27 @@ test("a POST whose answer was lost is sent again after a look that allows it", a
 test("a look that forbids it is the end of a POST whose answer was lost", async () => {
   await using scene = await startScene();
   scene.atlas.fail({ cut: "after" });
-  const beforeRepeat = () => Promise.reject(new Error("They are invited by now."));
+  const lookAgain = () => Promise.reject(new Error("They are invited by now."));
 
-  const sent = scene.client.fetch({ ...scene.create, beforeRepeat }, v.unknown());
+  const sent = scene.client.fetch({ ...scene.create, lookAgain }, v.unknown());
 
   await expect(sent).rejects.toThrow("They are invited by now.");
   expect(scene.verified()).toHaveLength(1);
   expect(scene.atlas.mails).toHaveLength(1);
 });
 
-test("what is repeated for another reason needs no look", async () => {
+test.each([
+  ["10", []],
+  ["11", ["look"]],
+])("an invitation that waited %s s to be sent is preceded by looks: %j", async (seconds, looks) => {
   await using scene = await startScene();
-  scene.atlas.fail({ status: 429, headers: { "Retry-After": "1" } });
-  const beforeRepeat = () => Promise.reject(new Error("It looked."));
+  scene.atlas.fail({ status: 429, headers: { "Retry-After": seconds } });
+  const looked: string[] = [];
+  const lookAgain = async () => void looked.push("look");
 
-  await scene.client.fetch({ ...scene.create, beforeRepeat }, v.object({ id: v.string() }));
+  await scene.client.fetch({ ...scene.create, invites: true, lookAgain }, v.object({ id: v.string() }));
 
+  expect(looked).toEqual(looks);
   expect(scene.atlas.mails).toHaveLength(1);
 });
 

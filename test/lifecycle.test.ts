@@ -171,6 +171,25 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
     expect(atlas.mails).toHaveLength(1);
   });
 
+  test("adopts its own invitation when the answer to it was lost", async () => {
+    await using scene = await lifecycleScene(generation);
+    const { organization, inputs, lifecycle, atlas } = scene;
+    atlas.fail({ method: "POST", path: invited, cut: "after" });
+    expect(await lifecycle.create(inputs())).toMatchObject({ status: "PENDING" });
+    expect(organization.invitations).toHaveLength(1);
+    expect(atlas.mails).toHaveLength(1);
+  });
+
+  test("sends again an invitation that was lost on its way", async () => {
+    await using scene = await lifecycleScene(generation);
+    const { organization, inputs, lifecycle, atlas, notices } = scene;
+    atlas.fail({ method: "POST", path: invited, cut: "before" });
+    expect(await lifecycle.create(inputs())).toMatchObject({ status: "PENDING" });
+    expect(organization.invitations).toHaveLength(1);
+    expect(atlas.mails).toHaveLength(1);
+    expect(notices).toEqual([]);
+  });
+
   test("reports a refused invitation when nobody was faster", async () => {
     await using scene = await lifecycleScene(generation);
     const { inputs, lifecycle, atlas } = scene;

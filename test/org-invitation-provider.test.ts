@@ -244,6 +244,31 @@ describe("settings", () => {
   });
 });
 
+describe("the token of a service account", () => {
+  test.each(["SIGINT", "SIGTERM"] as const)("is given back when %s ends the process", async (signal) => {
+    const { clientId, clientSecret } = atlas.addServiceAccount({ organization });
+    vi.stubEnv("MONGODB_ATLAS_CLIENT_ID", clientId);
+    vi.stubEnv("MONGODB_ATLAS_CLIENT_SECRET", clientSecret);
+    const before = process.listeners(signal);
+    await provider.create(news);
+    const [end, ...others] = process.listeners(signal).filter((listener) => !before.includes(listener));
+    expect(others).toEqual([]);
+    expect(atlas.tokens).toMatchObject([{ revoked: false }]);
+
+    const ended = new Promise((resolve) => vi.spyOn(process, "exit").mockImplementation(resolve as never));
+    end?.(signal);
+    await ended;
+    expect(atlas.tokens).toMatchObject([{ revoked: true }]);
+    for (const name of ["SIGINT", "SIGTERM"]) process.removeAllListeners(name);
+  });
+
+  test("is not waited for where there is none", async () => {
+    const before = process.listenerCount("SIGINT");
+    await provider.create(news);
+    expect(process.listenerCount("SIGINT")).toBe(before);
+  });
+});
+
 describe("errors", () => {
   test("are one message for the engine and one short line for stderr", async () => {
     organization.addMember(ada);

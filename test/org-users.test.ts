@@ -220,7 +220,7 @@ test("an invitation waits for the throttle of invitations, in which nobody else 
   await using scene = await startScene();
   scene.atlas.fail({ method: "POST", status: 400, body: { errorCode: "RATE_LIMITED_IP" } });
 
-  await scene.api.createOrgUser(scene.orgId, ada, none, noLook);
+  await scene.api.createOrgUser(scene.orgId, ada, none, allowed);
   expect(scene.slept()).toBe(60_000);
 
   await scene.api.listOrgUsers(scene.orgId);

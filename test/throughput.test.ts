@@ -123,8 +123,8 @@ test("who would wait longer than maxWait is told so, and the others are invited"
   await scene.clock.run(inParallel(300, scene.people, create));
 
   expect(scene.minutes()).toBeLessThan(10.1);
-  // Ten before the throttle is met, and then one each 6.06 s from the first minute to the tenth.
-  const invited = 10 + Math.floor((9 * 60) / 6.06) + 1;
+  // Ten before the throttle is met, and then one each 6.12 s from the first minute to the tenth.
+  const invited = 10 + Math.floor((9 * 60) / 6.12) + 1;
   expect(scene.atlas.mails).toHaveLength(invited);
   expect(new Set(scene.atlas.mails.map(({ username }) => username)).size).toBe(invited);
   expect(errors).toHaveLength(300 - invited);
