@@ -1,0 +1,75 @@
+import * as fc from "fast-check";
+import { afterAll, expect, test, vi } from "vitest";
+import { Run } from "./chaos/run.ts";
+import { type Story, story } from "./chaos/story.ts";
+import { storyText } from "./chaos/story-text.ts";
+import { Surroundings } from "./chaos/surroundings.ts";
+import { Violation } from "./chaos/violation.ts";
+
+vi.mock("undici", () => import("./chaos/wire.ts"));
+vi.mock("../provider/clock.ts", async (original) => ({
+  ...(await original<typeof import("../provider/clock.ts")>()),
+  systemClock: (await import("./chaos/surroundings.ts")).packageClock,
+}));
+afterAll(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
+
+/** How many runs; and which one, to repeat what failed. */
+const { CHAOS_RUNS = "300", CHAOS_SEED, CHAOS_PATH } = process.env;
+const SHRINK_FOR_MS = 20_000;
+
+/** The last run that failed: the shortest story of those that were tried. */
+interface Failure {
+  story: Story;
+  error: Error;
+  history: string[];
+}
+
+/*
+ * Random programs and edits, random acts of people in Atlas, random trouble with the network and with Atlas,
+ * and processes killed at random, driven through the lifecycle as the engine of Pulumi would; in the end
+ * all trouble is over. What is checked, on the way and then: see chaos/watch.ts and chaos/verdict.ts.
+ */
+test(
+  "whatever happens, nothing is lost, nothing is sent twice and nobody else is touched",
+  async () => {
+    const surroundings = await Surroundings.prepare();
+    let failure: Failure | undefined;
+    let shrinksUntil = Number.POSITIVE_INFINITY;
+    const lives = fc.asyncProperty(story, async (story) => {
+      if (Date.now() > shrinksUntil) return;
+      const run = new Run(story, surroundings);
+      try {
+        await run.live();
+      } catch (error) {
+        shrinksUntil = Math.min(shrinksUntil, Date.now() + SHRINK_FOR_MS);
+        failure = { story, error: error as Error, history: run.history };
+        throw error;
+      }
+    });
+    const { failed, seed, counterexamplePath, numRuns } = await fc.check(lives, {
+      numRuns: Number(CHAOS_RUNS),
+      ...(CHAOS_SEED && { seed: Number(CHAOS_SEED) }),
+      ...(CHAOS_PATH && { path: CHAOS_PATH }),
+    });
+    console.info(`${numRuns} runs from seed ${seed}`);
+    if (failure) throw new Error(report(failure, `CHAOS_SEED=${seed} CHAOS_PATH=${counterexamplePath}`));
+    expect(failed).toBe(false);
+  },
+  60_000 + Number(CHAOS_RUNS) * 500,
+);
+
+function report({ story, error, history }: Failure, variables: string): string {
+  return [
+    error instanceof Violation ? error.message : (error.stack ?? error.message),
+    `Again: ${variables} npx vitest run --project unit test/chaos.test.ts`,
+    "",
+    "The story:",
+    ...storyText(story),
+    "",
+    "What happened:",
+    ...history,
+  ].join("\n");
+}

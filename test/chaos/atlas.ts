@@ -1,0 +1,87 @@
+import { type Answer, answerOf } from "../atlas/answer.ts";
+import { Api, type ApiKey } from "../atlas/api.ts";
+import { Authentication, type ReceivedRequest } from "../atlas/authentication.ts";
+import { OAuthEndpoints } from "../atlas/oauth-endpoints.ts";
+import { type Mail, Organization, type Person } from "../atlas/organization.ts";
+import { type ServiceAccount, ServiceAccounts } from "../atlas/service-accounts.ts";
+import { defaultSettings, type Settings } from "../atlas/settings.ts";
+
+/** The simulated Atlas without its server: the same endpoints, at the pace of a virtual clock. */
+export class Atlas {
+  readonly mails: Mail[] = [];
+  readonly organizations: readonly Organization[];
+  readonly settings: Settings;
+  readonly #keys: ApiKey[];
+  readonly #serviceAccounts: ServiceAccount[];
+  readonly #accounts: ServiceAccounts;
+  readonly #api: Api;
+  readonly #oauth: OAuthEndpoints;
+  readonly #authentication: Authentication;
+
+  constructor(settings: Partial<Settings>, organizations: number, now: () => number) {
+    this.settings = { ...defaultSettings, ...settings };
+    let ids = 0;
+    const newId = () => (++ids).toString(16).padStart(24, "0");
+    const world = { now, newId, settings: this.settings, mails: this.mails };
+    this.organizations = Array.from({ length: organizations }, (_, index) => {
+      return new Organization(world, newId(), `Organization ${index}`);
+    });
+    this.#accounts = new ServiceAccounts(this.settings, now);
+    const roles = ["ORG_OWNER"];
+    this.#keys = this.organizations.map((organization, index) => {
+      return { organization, roles, publicKey: `key${index}`, privateKey: `secret${index}` };
+    });
+    this.#serviceAccounts = this.organizations.map((organization, index) => {
+      // Not of chance, as a run has to be the same each time.
+      return this.#accounts.add({ organization, id: `mdb_sa_id_${index}`, secret: `mdb_sa_sk_${index}` });
+    });
+    const byId = new Map(this.organizations.map((organization) => [organization.id, organization]));
+    this.#api = new Api(byId, this.settings, now);
+    this.#oauth = new OAuthEndpoints(this.#accounts, this.settings, now);
+    this.#authentication = new Authentication(this.#keys, this.#accounts, this.settings, now);
+  }
+
+  /** The settings of the package that hold an owner's credentials of this kind; an access token is a new one. */
+  credentials(organization: number, kind: "apiKey" | "serviceAccount" | "accessToken") {
+    const key = this.#keys[organization] as ApiKey;
+    const account = this.#serviceAccounts[organization] as ServiceAccount;
+    switch (kind) {
+      case "apiKey":
+        return { "mongodbatlas:publicKey": key.publicKey, "mongodbatlas:privateKey": key.privateKey };
+      case "serviceAccount":
+        return {
+          "mongodbatlas:clientId": account.clientId,
+          "mongodbatlas:clientSecret": account.clientSecret,
+        };
+      case "accessToken":
+        return { "mongodbatlas:accessToken": this.#accounts.issue(account).token };
+    }
+  }
+
+  /** Does what is asked for, if the credentials allow it. */
+  answer(request: ReceivedRequest): Answer {
+    if (request.target.startsWith("/api/oauth/")) return answerOf(() => this.#oauth.answer(request));
+    const principal = this.#authentication.verify(request);
+    if ("refused" in principal) return principal.refused;
+    return this.#api.answer({ ...request, url: new URL(request.target, "http://atlas"), principal });
+  }
+
+  /** What is known of a person. */
+  find(orgId: string, username: string): Person | undefined {
+    return this.organizations.find(({ id }) => id === orgId)?.find(username);
+  }
+
+  get isSunset(): boolean {
+    return this.#api.invitesAreGone;
+  }
+
+  /** Retires the invitations APIs. */
+  sunset(): void {
+    this.#api.invitesAreGone = true;
+  }
+
+  /** Makes every access token invalid at once. */
+  expireTokens(): void {
+    this.#accounts.expireTokens();
+  }
+}

@@ -1,0 +1,93 @@
+import type { Organization } from "../atlas/organization.ts";
+import type { Atlas } from "./atlas.ts";
+import { bystanders, everybody } from "./people.ts";
+import type { Races } from "./races.ts";
+import type { Act, PersonalDeed } from "./story.ts";
+import type { Watch } from "./watch.ts";
+
+/** To whom something can be done: by what Atlas says of them, "nothing" for those whom it does not know. */
+const POSSIBLE: Record<PersonalDeed, string[]> = {
+  accept: ["PENDING"],
+  reject: ["PENDING"],
+  expire: ["PENDING"],
+  cancel: ["PENDING"],
+  invite: ["nothing", "INVITATION_EXPIRED", "INVITATION_REJECTED"],
+  addMember: ["nothing", "PENDING", "INVITATION_EXPIRED", "INVITATION_REJECTED"],
+  removeMember: ["ACTIVE"],
+  change: ["PENDING", "ACTIVE"],
+};
+
+/** What people do in Atlas meanwhile, in the user interface or by e-mail. */
+export class Deeds {
+  readonly #atlas: Atlas;
+  readonly #watch: Watch;
+  readonly #races: Races;
+  readonly #tell: (line: string) => void;
+
+  constructor(atlas: Atlas, watch: Watch, races: Races, tell: (line: string) => void) {
+    this.#atlas = atlas;
+    this.#watch = watch;
+    this.#races = races;
+    this.#tell = tell;
+  }
+
+  /** The bystanders of each organization: a member, somebody pending and somebody who rejected. */
+  introduceBystanders(): void {
+    const [member = "", pending = "", rejecting = ""] = bystanders;
+    for (const organization of this.#atlas.organizations) {
+      organization.addMember(member);
+      organization.invite(pending);
+      organization.invite(rejecting);
+      organization.reject(rejecting);
+    }
+  }
+
+  /** Does it, unless there is nobody to whom it can be done just now. Waiting is not for here. */
+  perform(act: Act): void {
+    switch (act.deed) {
+      case "wait":
+        return;
+      case "retire the invitations API":
+        this.#tell(`** Atlas retires the invitations API`);
+        this.#atlas.sunset();
+        return;
+      case "expire the tokens":
+        this.#tell(`** every access token expires`);
+        this.#atlas.expireTokens();
+        return;
+    }
+    const { deed, whom, roles } = act;
+    const candidates = this.#atlas.organizations.flatMap((organization) =>
+      everybody
+        .filter((username) => POSSIBLE[deed].includes(organization.find(username)?.status ?? "nothing"))
+        .filter((username) => this.#races.allow(deed, organization, username))
+        .map((username) => ({ organization, username })),
+    );
+    // Every second time somebody who is worked on, where there is one.
+    const busy = candidates.filter(({ organization, username }) =>
+      this.#watch.isBusy(organization, username),
+    );
+    const chosen = busy.length > 0 && whom % 2 === 0 ? busy : candidates;
+    const found = chosen[whom % chosen.length];
+    if (!found) return;
+    this.#tell(`** ${deed} ${found.username} in ${found.organization.id}`);
+    this.#watch.acts(found.organization, found.username);
+    this.#do(deed, found.organization, found.username, roles);
+  }
+
+  #do(deed: PersonalDeed, organization: Organization, username: string, roles: string[]): void {
+    switch (deed) {
+      case "invite":
+        organization.invite(username.toUpperCase(), { roles });
+        return;
+      case "addMember":
+        organization.addMember(username, { roles });
+        return;
+      case "change":
+        organization.change(username, { roles });
+        return;
+      default:
+        organization[deed](username);
+    }
+  }
+}

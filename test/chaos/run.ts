@@ -1,0 +1,190 @@
+import { DeathError, EngineModel, type Outcome, type Properties } from "./engine-model.ts";
+import { address, whoIs } from "./people.ts";
+import { Session } from "./session.ts";
+import type { Act, Command, Declaration, Edit, Story } from "./story.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { isMild as isMildTrouble } from "./trouble.ts";
+import { checkEnding } from "./verdict.ts";
+import { Violation } from "./violation.ts";
+import { forgetOrigins } from "./wire.ts";
+import { World } from "./world.ts";
+
+// More than enough to be told of an error, refresh, replace what expired, and find nothing left to do.
+const MOST_SETTLING_ROUNDS = 6;
+const CALM = { parallel: 8, continueOnError: true, troubles: [], acts: [], killed: undefined };
+
+/** One run of a story: it throws a `Violation`, or whatever else went wrong, and tells what happened until then. */
+export class Run {
+  readonly #world: World;
+  readonly #surroundings: Surroundings;
+  readonly #engine: EngineModel;
+  readonly #declarations = new Map<number, Declaration>();
+  #session: Session | undefined;
+
+  constructor(story: Story, surroundings: Surroundings) {
+    this.#world = new World(story);
+    this.#surroundings = surroundings;
+    const { watch, tell } = this.#world;
+    this.#engine = new EngineModel({
+      plugin: (resource) => (this.#session as Session).plugin(this.#organizationOf(resource)),
+      begin: (operation) => watch.begin(operation),
+      end: (operation, outcome) => {
+        const { username } = (operation.inputs ?? operation.stored) as { username: string };
+        const error = "error" in outcome && (outcome.error as Error).message;
+        tell(`   ${operation.kind} of ${username}: ${error || "done"}`);
+        watch.end(operation, outcome);
+      },
+    });
+  }
+
+  get history(): string[] {
+    return this.#world.history;
+  }
+
+  async live(): Promise<void> {
+    const { story, clock, deeds, tell } = this.#world;
+    this.#surroundings.useClock(clock);
+    this.#surroundings.onPrint = (line) => tell(`   > ${line}`);
+    try {
+      deeds.introduceBystanders();
+      for (const [slot, declaration] of story.program.entries()) this.#declare(slot, declaration);
+      for (const { edits, acts, command } of story.rounds) {
+        for (const edit of edits) this.#edit(edit);
+        for (const act of acts) await this.#act(act);
+        await this.#run(command);
+      }
+      tell("All trouble is over.");
+      await this.#settle();
+    } finally {
+      forgetOrigins();
+    }
+  }
+
+  /** Commands until they find nothing to do: then what is declared is so, or an error says why not. */
+  async #settle(): Promise<void> {
+    for (let round = 0; round < MOST_SETTLING_ROUNDS; round++) {
+      const up = await this.#run({ ...CALM, command: "up" });
+      const refresh = await this.#run({ ...CALM, command: "refresh" });
+      if (!up || !refresh) throw new Error("nobody kills a process now");
+      const hasSettled = up.changes === up.errors.size && refresh.changes + refresh.errors.size === 0;
+      if (hasSettled) {
+        const { atlas } = this.#world;
+        return checkEnding({ atlas, program: this.#program(), stack: this.#engine.stack, errors: up.errors });
+      }
+    }
+    throw new Error("it never settles: there is always something left to do");
+  }
+
+  async #act(act: Act): Promise<void> {
+    const { clock, deeds } = this.#world;
+    const minutes = act.deed === "wait" ? act.minutes : 0.1;
+    await clock.run(clock.sleep(minutes * 60_000));
+    deeds.perform(act);
+  }
+
+  /** Runs a command and what follows it; undefined where it was killed. */
+  async #run(command: Command): Promise<Outcome | undefined> {
+    const { clock, tell, watch } = this.#world;
+    tell(`$ pulumi ${command.command}`);
+    const session = new Session(this.#world, this.#surroundings, command);
+    this.#session = session;
+    const finished = async () => {
+      try {
+        const outcome = await this.#command(command);
+        await session.end();
+        if (isMild(command)) demandRefusals(outcome.errors);
+        return outcome;
+      } catch (error) {
+        if (!(error instanceof DeathError)) throw error;
+        await session.end();
+        return undefined;
+      }
+    };
+    const outcome = await clock.run(finished());
+    watch.throwViolation();
+    return outcome;
+  }
+
+  #command({ command, ...options }: Command): Promise<Outcome> {
+    switch (command) {
+      case "up":
+        return this.#engine.up(this.#program(), { ...options, refresh: false });
+      case "up --refresh":
+        return this.#engine.up(this.#program(), { ...options, refresh: true });
+      case "refresh":
+        return this.#engine.refresh(options);
+      case "destroy":
+        return this.#engine.destroy(options);
+    }
+  }
+
+  /** Edits the program; what no program may say is left out. */
+  #edit(edit: Edit): void {
+    const { slot } = edit;
+    const old = this.#declarations.get(slot);
+    if (edit.edit === "remove") {
+      this.#declarations.delete(slot);
+      return;
+    }
+    if (edit.edit === "change" && !old) return;
+    const declaration =
+      edit.edit === "declare" ? edit.declaration : { ...(old as Declaration), ...edit.changes };
+    this.#declare(slot, declaration);
+  }
+
+  #declare(slot: number, declaration: Declaration): void {
+    if (!this.#isTaken(slot, declaration)) this.#declarations.set(slot, declaration);
+  }
+
+  /**
+   * A program declares a person once. And a person goes over to another resource only when the one that has them
+   * has let them go: an engine that deletes last would cancel what the new one has adopted.
+   */
+  #isTaken(slot: number, { person }: Declaration): boolean {
+    const orgId = this.#orgId(slot);
+    const others = [...this.#declarations].filter(([other]) => other !== slot);
+    const stored = [...this.#engine.stack].filter(([name]) => name !== nameOf(slot));
+    const taken = [
+      ...others.map(([other, { person }]) => whoIs(this.#orgId(other), address(person))),
+      ...stored.map(([, { outputs }]) => whoIs(outputs.orgId, outputs.username)),
+    ];
+    return taken.includes(whoIs(orgId, address(person)));
+  }
+
+  #program(): Map<string, Properties> {
+    return new Map(
+      [...this.#declarations].map(([slot, { person, shouted, ...args }]) => {
+        return [nameOf(slot), { orgId: this.#orgId(slot), username: address(person, shouted), ...args }];
+      }),
+    );
+  }
+
+  #organizationOf(resource: string): number {
+    return Number(resource.replace(/\D/g, "")) % this.#world.story.organizations;
+  }
+
+  #orgId(slot: number): string {
+    return this.#world.atlas.organizations[this.#organizationOf(nameOf(slot))]?.id ?? "";
+  }
+}
+
+/** Whether all that troubles a command is what each request must get over: six tries are made. */
+function isMild({ troubles, acts }: Command): boolean {
+  const times = troubles.reduce((sum, { trouble }) => sum + trouble.times, 0);
+  return acts.length === 0 && times < 6 && troubles.every(({ trouble }) => isMildTrouble(trouble));
+}
+
+/** The only errors that are due then are those of the lifecycle itself. */
+function demandRefusals(errors: Map<string, Error>): void {
+  for (const { message } of errors.values()) {
+    if (
+      / has accepted | is already a member | expired on | was rejected| was cancelled outside /.test(message)
+    )
+      continue;
+    throw new Violation(`a little trouble was too much: ${message}`);
+  }
+}
+
+function nameOf(slot: number): string {
+  return `resource${slot}`;
+}

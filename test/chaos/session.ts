@@ -1,0 +1,128 @@
+import { DeathError, type Plugin } from "./engine-model.ts";
+import type { Command } from "./story.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { consequenceOf, fits, type Trouble, troubleText, wireAnswer } from "./trouble.ts";
+import { listen, type WireAnswer, type WireRequest } from "./wire.ts";
+import type { World } from "./world.ts";
+
+// Short enough that a look, and the request that follows it at once, take less than a second.
+const LATENCY_MS = 120;
+const NEVER = new Promise<never>(() => {});
+
+/**
+ * The processes of the plugin that one command of Pulumi starts, one for each organization, and everything that
+ * happens to their requests. They die together: it is the engine that is killed.
+ */
+export class Session {
+  readonly #world: World;
+  readonly #surroundings: Surroundings;
+  readonly #killed: Command["killed"];
+  readonly #acts: Command["acts"];
+  #troubles: Command["troubles"];
+  readonly #plugins: Plugin[];
+  #requests = 0;
+  #isAlive = true;
+  #die: () => void = () => {};
+
+  constructor(
+    world: World,
+    surroundings: Surroundings,
+    { troubles, acts, killed }: Pick<Command, "troubles" | "acts" | "killed">,
+  ) {
+    this.#world = world;
+    this.#surroundings = surroundings;
+    this.#killed = killed;
+    this.#acts = [...acts].sort((one, other) => one.at - other.at);
+    this.#troubles = structuredClone(troubles);
+    const death = new Promise<never>((_, reject) => {
+      this.#die = () => reject(new DeathError("killed"));
+    });
+    death.catch(() => {});
+    this.#plugins = world.atlas.organizations.map((_, index) => ({ provider: this.#start(index), death }));
+  }
+
+  /** The process for an organization, by number. */
+  plugin(organization: number): Plugin {
+    return this.#plugins[organization] as Plugin;
+  }
+
+  /** The command is over: the engine stops the processes, unless they were killed. */
+  async end(): Promise<void> {
+    const { clock, watch, races } = this.#world;
+    const farewells = this.#surroundings.takeFarewells();
+    if (this.#isAlive) await Promise.all(farewells.map((farewell) => farewell()));
+    this.#isAlive = false;
+    // Whatever is on its way comes to Atlas before somebody runs the next command.
+    await clock.sleep(10_000);
+    watch.endAll();
+    races.forget();
+  }
+
+  #start(organization: number) {
+    const { atlas, story } = this.#world;
+    // Nothing is remembered of other processes: a connection lasts as long as its settings, and these are new.
+    const settings: Record<string, string> = {
+      "mongodbatlas:baseUrl": listen((request) => this.#exchange(request)),
+      "mongodbatlas:invitationsApi": story.generation,
+      ...atlas.credentials(organization, story.credentials),
+    };
+    return this.#surroundings.load(organization, (name) => settings[name]);
+  }
+
+  async #exchange(request: WireRequest): Promise<WireAnswer> {
+    const { clock, races, deeds, watch, atlas, tell } = this.#world;
+    if (!this.#isAlive) return NEVER;
+    const number = this.#requests++;
+    const trouble = this.#troubleFor(number, request);
+    await clock.sleep(clock.random() * LATENCY_MS);
+    // What was on its way when the process died arrives, or does not.
+    if (!this.#isAlive && clock.random() < 0.5) return NEVER;
+
+    while (this.#acts[0] && this.#acts[0].at <= number) {
+      const { act } = this.#acts.shift() as Command["acts"][number];
+      deeds.perform(act);
+    }
+    const isKilled = this.#isAlive && this.#killed?.at === number;
+    if (isKilled && this.#killed?.when === "before") return this.#kill(request);
+
+    races.passed(request, "Atlas");
+    const consequence = trouble && consequenceOf(trouble, clock.now());
+    const answer =
+      consequence?.isDone === false ? undefined : watch.during(() => wireAnswer(atlas.answer(request)));
+    tell(`   ${line(request)} ${answer?.status ?? "not done"}${trouble ? ` (${troubleText(trouble)})` : ""}`);
+    if (isKilled) return this.#kill(request);
+
+    await clock.sleep(clock.random() * LATENCY_MS + (consequence?.delayMs ?? 0));
+    if (!this.#isAlive) return NEVER;
+    races.passed(request, "client");
+    const seen = consequence ? consequence.seen(answer as WireAnswer) : (answer as WireAnswer);
+    if (seen === answer) watch.answered(request, answer);
+    return seen;
+  }
+
+  #kill(request: WireRequest): Promise<never> {
+    this.#world.tell(`!! the process is killed ${this.#killed?.when} ${line(request)} is done`);
+    this.#isAlive = false;
+    this.#die();
+    return NEVER;
+  }
+
+  /** The oldest trouble that is due and fits. */
+  #troubleFor(number: number, request: WireRequest): Trouble | undefined {
+    const due = this.#troubles.find(({ at, trouble }) => at <= number && fits(trouble, request));
+    if (!due) return undefined;
+    const { trouble } = due;
+    due.trouble = { ...trouble, times: trouble.times - 1 };
+    this.#troubles = this.#troubles.filter(({ trouble }) => trouble.times > 0);
+    return { ...trouble, times: 1 };
+  }
+}
+
+function line({ method, target, text }: WireRequest): string {
+  const username = /"username":"([^"]+)"/.exec(text)?.[1];
+  const path = target
+    .replace(/^\/api\/(atlas\/)?/, "")
+    .replace(/\?.*/, "?…")
+    .replace(/0{16,}/g, "…");
+  return `${method} ${path}${username ? ` for ${username}` : ""}:`;
+}

@@ -1,0 +1,222 @@
+import * as fc from "fast-check";
+import type { Settings } from "../atlas/settings.ts";
+import { TROUBLES, type Trouble, trouble, type When } from "./trouble.ts";
+
+/** So many people may be declared; those who come after them are bystanders, whom nobody ever declares. */
+export const PEOPLE = 6;
+export const BYSTANDERS = 3;
+const SLOTS = 5;
+const TEAMS = ["7ea000000000000000000001", "7ea000000000000000000002"];
+const PROJECTS = ["9c0000000000000000000001", "9c0000000000000000000002"];
+
+/** What a program says of a person, as a user may write it. */
+export interface Declaration {
+  /** Which person, by number. */
+  person: number;
+  /** Whether the address is written in capitals. */
+  shouted: boolean;
+  roles: string[];
+  teamIds: string[];
+  groupRoleAssignments: { groupId: string; roles: string[] }[];
+  onAccepted: "fail" | "retain" | "manage";
+  reinviteExpired: boolean;
+}
+
+/** An edit of the program: a resource, by number, is declared, changed or removed. */
+export type Edit =
+  | { edit: "declare"; slot: number; declaration: Declaration }
+  | { edit: "change"; slot: number; changes: Partial<Declaration> }
+  | { edit: "remove"; slot: number };
+
+/** What people do in Atlas; `whom` picks one of those to whom it can be done. */
+export type Act =
+  | { deed: PersonalDeed; whom: number; roles: string[] }
+  | { deed: "retire the invitations API" | "expire the tokens" }
+  | { deed: "wait"; minutes: number };
+
+export type PersonalDeed =
+  | "accept"
+  | "reject"
+  | "expire"
+  | "cancel"
+  | "invite"
+  | "addMember"
+  | "removeMember"
+  | "change";
+
+/** A command of Pulumi. What happens `at` a number happens when as many requests have been sent. */
+export interface Command {
+  command: "up" | "up --refresh" | "refresh" | "destroy";
+  parallel: number;
+  continueOnError: boolean;
+  troubles: { at: number; trouble: Trouble }[];
+  acts: { at: number; act: Act }[];
+  /** The process is killed, before the request is done or before its answer is read. */
+  killed: { at: number; when: When } | undefined;
+}
+
+/** The program is edited, people act, and then somebody runs a command. */
+export interface Round {
+  edits: Edit[];
+  acts: Act[];
+  command: Command;
+}
+
+/** Everything that makes a run, and makes it the same each time. */
+export interface Story {
+  generation: "v1.0" | "v2" | "users";
+  credentials: "apiKey" | "serviceAccount" | "accessToken";
+  organizations: number;
+  settings: Partial<Settings>;
+  /** For the latencies, and for the jitter in waits. */
+  seed: number;
+  /** The program at first, by slot. */
+  program: Declaration[];
+  rounds: Round[];
+}
+
+const roles = fc.array(fc.constantFrom("ORG_MEMBER", "ORG_OWNER", "ORG_READ_ONLY"), {
+  minLength: 1,
+  maxLength: 3,
+});
+
+const declarationModel: { [Name in keyof Declaration]: fc.Arbitrary<Declaration[Name]> } = {
+  person: fc.nat(PEOPLE - 1),
+  shouted: fc.boolean(),
+  roles,
+  teamIds: fc.subarray(TEAMS),
+  groupRoleAssignments: fc.array(
+    fc.record({
+      groupId: fc.constantFrom(...PROJECTS),
+      roles: fc.subarray(["GROUP_OWNER", "GROUP_READ_ONLY"], { minLength: 1 }),
+    }),
+    { maxLength: 2 },
+  ),
+  onAccepted: fc.constantFrom("fail", "retain", "manage"),
+  reinviteExpired: fc.boolean(),
+};
+
+const slot = fc.nat(SLOTS - 1);
+const declaration = fc.record(declarationModel);
+const edit: fc.Arbitrary<Edit> = fc.oneof(
+  {
+    weight: 1,
+    arbitrary: fc.record({ edit: fc.constant("declare" as const), slot, declaration }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      edit: fc.constant("change" as const),
+      slot,
+      changes: fc.record(declarationModel, { requiredKeys: [] }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ edit: fc.constant("remove" as const), slot }) },
+);
+
+const DEEDS: PersonalDeed[] = [
+  "accept",
+  "reject",
+  "expire",
+  "cancel",
+  "invite",
+  "addMember",
+  "removeMember",
+  "change",
+];
+
+const act: fc.Arbitrary<Act> = fc.oneof(
+  {
+    weight: 30,
+    arbitrary: fc.record({
+      deed: fc.constantFrom(...DEEDS),
+      whom: fc.nat(11),
+      roles,
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant({ deed: "retire the invitations API" as const }) },
+  { weight: 2, arbitrary: fc.constant({ deed: "expire the tokens" as const }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      deed: fc.constant("wait" as const),
+      minutes: fc.constantFrom(2, 61, 31 * 24 * 60),
+    }),
+  },
+);
+
+const at = fc.nat(15);
+const command: fc.Arbitrary<Command> = fc.record({
+  command: fc.constantFrom("up", "up", "up", "up --refresh", "refresh", "destroy", "destroy"),
+  parallel: fc.constantFrom(1, 8, 3),
+  continueOnError: fc.boolean(),
+  troubles: fc.array(fc.record({ at, trouble }), { maxLength: 6 }),
+  acts: fc.array(fc.record({ at, act }), { maxLength: 10 }),
+  killed: fc.option(fc.record({ at, when: fc.constantFrom<When[]>("before", "after") }), {
+    nil: undefined,
+    freq: 3,
+  }),
+});
+
+const settings: fc.Arbitrary<Partial<Settings>> = fc.record(
+  {
+    nonces: fc.constantFrom("reusable", "once"),
+    goneAnswer: fc.constantFrom<Settings["goneAnswer"][]>("documented", 400, 404, "bare"),
+    newIdOnAcceptance: fc.boolean(),
+    secondInvite: fc.constantFrom("replace", "keep", "refuse"),
+    usersConflict: fc.constantFrom<Settings["usersConflict"][]>(409, 400),
+    ignoresOnCreate: fc.subarray<Settings["ignoresOnCreate"][number]>(["teamIds", "groupRoleAssignments"]),
+    invitationThrottle: fc.record({ limit: fc.constantFrom(3, 2), refusedCount: fc.boolean() }),
+    rateLimit: fc.constant({ capacity: 8, refill: 4, perSeconds: 60 }),
+    retryAfter: fc.constantFrom("seconds", "date", "absent"),
+    tokenLifetimeS: fc.constantFrom(3600, 90),
+  },
+  { requiredKeys: [] },
+);
+
+const round: fc.Arbitrary<Round> = fc.record({
+  edits: fc.array(edit, { maxLength: 4 }),
+  acts: fc.array(act, { maxLength: 4 }),
+  command,
+});
+
+// Without the bias to what is least and greatest, which would tell much the same story again and again.
+export const story: fc.Arbitrary<Story> = fc
+  .noBias(
+    fc.record({
+      generation: fc.constantFrom<Story["generation"][]>("v2", "v1.0", "users"),
+      credentials: fc.constantFrom<Story["credentials"][]>("apiKey", "serviceAccount", "accessToken"),
+      organizations: fc.constantFrom(1, 2),
+      settings,
+      seed: fc.noShrink(fc.integer()),
+      program: fc.array(declaration, { minLength: 1, maxLength: SLOTS }),
+      rounds: fc.array(round, { minLength: 1, maxLength: 6 }),
+      // A story in which everything happens at once has little room for any one thing to go far.
+      deeds: fc.subarray(DEEDS, { minLength: 1 }),
+      kinds: fc.subarray(TROUBLES, { minLength: 1 }),
+    }),
+  )
+  .map(({ deeds, kinds, rounds, ...story }) => ({
+    ...story,
+    // The oldest API takes API keys only.
+    credentials: story.generation === "v1.0" ? "apiKey" : story.credentials,
+    // Nobody but the user can renew an access token: it lasts, unless an act ends it.
+    ...(story.credentials === "accessToken" && {
+      settings: { ...story.settings, tokenLifetimeS: 1_000_000 },
+    }),
+    rounds: rounds.map((round) => only(round, deeds, kinds)),
+  }));
+
+/** The round with these deeds and kinds of trouble, and no others. */
+function only({ acts, command, ...round }: Round, deeds: string[], kinds: string[]): Round {
+  const happens = (act: Act) => !("whom" in act) || deeds.includes(act.deed);
+  return {
+    ...round,
+    acts: acts.filter(happens),
+    command: {
+      ...command,
+      acts: command.acts.filter(({ act }) => happens(act)),
+      troubles: command.troubles.filter(({ trouble }) => kinds.includes(trouble.kind)),
+    },
+  };
+}

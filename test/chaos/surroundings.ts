@@ -1,0 +1,76 @@
+import { vi } from "vitest";
+import type { Clock } from "../../provider/clock.ts";
+import type { Provider } from "./engine-model.ts";
+import type { VirtualClock } from "./virtual-clock.ts";
+
+type Entry = typeof import("../../provider/org-invitation-provider.ts");
+
+let time: VirtualClock;
+
+/** Stands in for the system's clock. */
+export const packageClock: Clock = {
+  now: () => time.now(),
+  sleep: (durationMs) => time.sleep(durationMs),
+  random: () => time.random(),
+};
+
+/** What the package takes from its modules and from its process, and a run has to give it. */
+export class Surroundings {
+  /** Takes what the package prints. */
+  onPrint: (line: string) => void = () => {};
+  readonly #entries: readonly Entry[];
+  #farewells: (() => void)[] = [];
+  #exits: (() => void)[] = [];
+
+  private constructor(entries: readonly Entry[]) {
+    this.#entries = entries;
+  }
+
+  static async prepare(): Promise<Surroundings> {
+    for (const name of Object.keys(process.env).filter((name) => /^(MONGODB_ATLAS|MCLI)_/.test(name))) {
+      vi.stubEnv(name, undefined);
+    }
+    // A second copy, as every organization has a provider, and so a process, of its own.
+    const path = "../../provider/org-invitation-provider.ts";
+    const surroundings = new Surroundings([await import(path), await import(`${path}?second`)]);
+    await import("../../provider/connect.ts");
+    surroundings.#spy();
+    return surroundings;
+  }
+
+  /** Makes this the time of the package. */
+  useClock(clock: VirtualClock): void {
+    time = clock;
+    this.#farewells = [];
+    this.#exits = [];
+    // Nobody asks for what was called, and it would be a lot.
+    vi.clearAllMocks();
+  }
+
+  /** The lifecycle entry of a process for an organization, by number, with this stack configuration. */
+  load(organization: number, get: (name: string) => string | undefined): Provider {
+    const entry = this.#entries[organization] as Entry;
+    entry.configure({ config: { get } as never });
+    return entry;
+  }
+
+  /** What the processes have promised to do when they are stopped. */
+  takeFarewells(): (() => Promise<void>)[] {
+    return this.#farewells.splice(0).map((farewell) => () => {
+      const exit = new Promise<void>((resolve) => this.#exits.push(resolve));
+      farewell();
+      return exit;
+    });
+  }
+
+  #spy(): void {
+    vi.spyOn(console, "log").mockImplementation((line) => this.onPrint(line));
+    // It would count real seconds: see the silence in trouble.ts.
+    vi.spyOn(AbortSignal, "timeout").mockImplementation(() => new AbortController().signal);
+    vi.spyOn(process, "exit").mockImplementation((() => this.#exits.shift()?.()) as never);
+    vi.spyOn(process, "once").mockImplementation((signal, farewell) => {
+      if (signal === "SIGINT") this.#farewells.push(farewell as () => void);
+      return process;
+    });
+  }
+}

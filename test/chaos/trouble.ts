@@ -1,0 +1,184 @@
+import * as fc from "fast-check";
+import type { Answer } from "../atlas/answer.ts";
+import { connectionError, type WireAnswer, type WireRequest } from "./wire.ts";
+
+/** Before Atlas has done the work, or after it. */
+export type When = "before" | "after";
+
+/** What goes wrong with a request, and with as many of the next ones as `times` says. */
+export type Trouble = { times: number } & (
+  | { kind: "throttle"; errorCode: string }
+  | { kind: "limit"; retryAfter: "seconds" | "date" | "absent" }
+  | { kind: "unavailable"; status: number; body: string; when: When }
+  | { kind: "refused"; status: number; errorCode: string }
+  | { kind: "cut"; when: When }
+  | { kind: "silence"; when: When }
+  | { kind: "unsent" | "half body" | "garbage" | "portal" | "redirect" }
+  | { kind: "slow"; seconds: number }
+);
+
+export const TROUBLES: Trouble["kind"][] = [
+  "throttle",
+  "limit",
+  "unavailable",
+  "refused",
+  "cut",
+  "silence",
+  "unsent",
+  "half body",
+  "garbage",
+  "portal",
+  "redirect",
+  "slow",
+];
+
+const when = fc.constantFrom<When[]>("before", "after");
+
+export const trouble: fc.Arbitrary<Trouble> = fc
+  .record({
+    times: fc.oneof(
+      { weight: 4, arbitrary: fc.constant(1) },
+      { weight: 1, arbitrary: fc.constantFrom(2, 3, 6, 7) },
+    ),
+    what: fc.oneof(
+      fc.record({
+        kind: fc.constant("throttle" as const),
+        errorCode: fc.constantFrom("INVITATIONS_RATE_LIMITED_IP", "RATE_LIMITED_IP"),
+      }),
+      fc.record({
+        kind: fc.constant("limit" as const),
+        retryAfter: fc.constantFrom("seconds", "date", "absent"),
+      }),
+      fc.record({
+        kind: fc.constant("unavailable" as const),
+        status: fc.constantFrom(500, 502, 503, 504),
+        body: fc.constantFrom("", "<html>Bad gateway</html>", '{"error":503,"errorCode":null}'),
+        when,
+      }),
+      fc.constantFrom(
+        { kind: "refused" as const, status: 401, errorCode: "" },
+        { kind: "refused" as const, status: 403, errorCode: "ORG_REQUIRES_ACCESS_LIST" },
+        { kind: "refused" as const, status: 404, errorCode: "ORG_NOT_FOUND" },
+        { kind: "refused" as const, status: 404, errorCode: "" },
+        { kind: "refused" as const, status: 405, errorCode: "" },
+      ),
+      fc.record({ kind: fc.constantFrom("cut" as const, "silence" as const), when }),
+      fc.record({
+        kind: fc.constantFrom<"unsent" | "half body" | "garbage" | "portal" | "redirect">(
+          "unsent",
+          "half body",
+          "garbage",
+          "portal",
+          "redirect",
+        ),
+      }),
+      fc.record({ kind: fc.constant("slow" as const), seconds: fc.constantFrom(2, 20, 59) }),
+    ),
+  })
+  .map(({ times, what }) => ({ times, ...what }));
+
+/** Whether a request gets over it by itself, if it does not come too often. */
+export function isMild(trouble: Trouble): boolean {
+  switch (trouble.kind) {
+    case "unavailable":
+      return trouble.status !== 500;
+    case "refused":
+    case "garbage":
+    case "portal":
+    case "redirect":
+      return false;
+    default:
+      return true;
+  }
+}
+
+/** Only invitations are throttled. */
+export function fits({ kind }: Trouble, { method, target }: WireRequest): boolean {
+  return kind !== "throttle" || (method === "POST" && !target.startsWith("/api/oauth/"));
+}
+
+/** What came of a request in trouble: whether Atlas does the work, and what the client sees of it, and when. */
+export interface Consequence {
+  isDone: boolean;
+  delayMs?: number;
+  /** Throws for a connection that failed; the answer is Atlas's own where the work was done. */
+  seen(answer: WireAnswer): WireAnswer;
+}
+
+export function consequenceOf(trouble: Trouble, now: number): Consequence {
+  const instead = (isDone: boolean, answer: Partial<WireAnswer> & { status: number }): Consequence => ({
+    isDone,
+    seen: () => ({ headers: {}, text: "", ...answer }),
+  });
+  const broken = (isDone: boolean, code: string, message: string): Consequence => ({
+    isDone,
+    seen: () => {
+      throw connectionError(code, message);
+    },
+  });
+  switch (trouble.kind) {
+    case "throttle":
+      return instead(
+        false,
+        error(400, trouble.errorCode, "Rate limit of 10 invitations per 1 minutes exceeded"),
+      );
+    case "limit":
+      return instead(false, {
+        ...error(429, "RATE_LIMITED", "Too many requests."),
+        headers: retryAfter(trouble.retryAfter, now),
+      });
+    case "unavailable":
+      return instead(trouble.when === "after", { status: trouble.status, text: trouble.body });
+    case "refused":
+      return instead(
+        false,
+        trouble.errorCode ? error(trouble.status, trouble.errorCode, "No.") : { status: trouble.status },
+      );
+    case "cut":
+      return broken(trouble.when === "after", "ECONNRESET", "read ECONNRESET");
+    case "unsent":
+      return broken(false, "ECONNREFUSED", "connect ECONNREFUSED");
+    case "silence":
+      return {
+        isDone: trouble.when === "after",
+        delayMs: 60_000,
+        seen: () => {
+          throw new DOMException("The operation was aborted due to timeout", "TimeoutError");
+        },
+      };
+    case "half body":
+      return { isDone: true, seen: (answer) => ({ ...answer, text: undefined }) };
+    case "garbage":
+      return { isDone: true, seen: ({ status, headers }) => ({ status, headers, text: '{"id":12,' }) };
+    case "portal":
+      return instead(false, { status: 200, text: "<html>Please log in</html>" });
+    case "redirect":
+      return instead(false, { status: 307, headers: { Location: "https://elsewhere.example.com/" } });
+    case "slow":
+      return { isDone: true, delayMs: trouble.seconds * 1000, seen: (answer) => answer };
+  }
+}
+
+function error(status: number, errorCode: string, detail: string) {
+  return { status, text: JSON.stringify({ error: status, errorCode, detail }) };
+}
+
+function retryAfter(form: "seconds" | "date" | "absent", now: number): Record<string, string> {
+  if (form === "absent") return {};
+  return { "Retry-After": form === "seconds" ? "55" : new Date(now + 55_000).toUTCString() };
+}
+
+/** The trouble in a few words. */
+export function troubleText({ times, ...trouble }: Trouble): string {
+  const words = Object.values(trouble).filter((word) => word !== "");
+  return times === 1 ? words.join(" ") : `${words.join(" ")}, ${times} times`;
+}
+
+/** An answer of Atlas as it goes over the wire. */
+export function wireAnswer({ status, headers = {}, body }: Answer): WireAnswer {
+  return {
+    status,
+    headers,
+    text: body === undefined ? "" : typeof body === "string" ? body : JSON.stringify(body),
+  };
+}

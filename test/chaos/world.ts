@@ -1,0 +1,36 @@
+import { Atlas } from "./atlas.ts";
+import { chance } from "./chance.ts";
+import { Deeds } from "./deeds.ts";
+import { Races } from "./races.ts";
+import type { Story } from "./story.ts";
+import { VirtualClock } from "./virtual-clock.ts";
+import { Watch } from "./watch.ts";
+
+/** One Atlas, its people and its time, for one run. */
+export class World {
+  readonly story: Story;
+  readonly clock: VirtualClock;
+  readonly atlas: Atlas;
+  readonly watch: Watch;
+  readonly races: Races;
+  readonly deeds: Deeds;
+  /** What happened, line by line. */
+  readonly history: string[] = [];
+  readonly #startedAt: number;
+
+  constructor(story: Story) {
+    this.story = story;
+    this.clock = new VirtualClock(chance(story.seed));
+    const { now } = this.clock;
+    this.#startedAt = now();
+    this.atlas = new Atlas(story.settings, story.organizations, now);
+    this.watch = new Watch(this.atlas, now);
+    this.races = new Races(this.atlas, this.watch, now);
+    this.deeds = new Deeds(this.atlas, this.watch, this.races, this.tell);
+  }
+
+  tell = (line: string): void => {
+    const seconds = ((this.clock.now() - this.#startedAt) / 1000).toFixed(1);
+    this.history.push(`${seconds.padStart(8)} s  ${line}`);
+  };
+}
