@@ -100,6 +100,12 @@ describe("diff", () => {
     expect(await diff(shouted, {})).toMatchObject({ replaces: [] });
   });
 
+  test("replaces what a state written by hand says nothing of", async () => {
+    expect(await provider.diff("id", { __provider }, news)).toMatchObject({
+      replaces: ["orgId", "username"],
+    });
+  });
+
   test("replaces an expired invitation only where that is asked for", async () => {
     const replaced = { changes: true, replaces: ["expiresAt"], deleteBeforeReplace: true };
     expect(await diff({ status: "EXPIRED" }, { reinviteExpired: true })).toEqual(replaced);
@@ -288,6 +294,25 @@ describe("errors", () => {
       /^mongodbatlas:invitationsApi is/,
     );
   });
+
+  test.each([
+    ["create", () => provider.create(news)],
+    ["update", () => provider.update("id", news, { ...news, roles: ["ORG_OWNER"] })],
+  ] as const)(
+    "that nobody foresaw in %s are printed with their stack, as the host does not",
+    async (_, run) => {
+      const print = vi.spyOn(console, "error").mockImplementation(() => undefined);
+      provider.configure({
+        config: {
+          get: () => {
+            throw new TypeError("a bug");
+          },
+        } as never,
+      });
+      await expect(run()).rejects.toThrow("a bug");
+      expect(print.mock.calls).toEqual([[expect.stringMatching(/^TypeError: a bug\n +at /)]]);
+    },
+  );
 
   test("that nobody foresaw keep their stack, and are errors whatever was thrown", async () => {
     provider.configure({

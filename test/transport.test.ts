@@ -401,6 +401,17 @@ async function startProcesses() {
   };
 }
 
+test("a certificate that nobody vouches for is a matter of the settings, and nothing is sent", async () => {
+  await using atlas = await SimulatedAtlas.start({ tls: true });
+  const sent = new Transport({ baseUrl: atlas.url }).exchange({ method: "GET", target: "/", headers: {} });
+
+  await expect(sent).rejects.toBeInstanceOf(AtlasConfigError);
+  await expect(sent).rejects.toThrow(
+    `The certificate of ${atlas.url} is not trusted (self-signed certificate`,
+  );
+  expect(atlas.requests).toEqual([]);
+});
+
 test("a server whose certificate nobody vouches for is refused, unless NODE_EXTRA_CA_CERTS does", async () => {
   await using processes = await startProcesses();
   await using atlas = await SimulatedAtlas.start({ tls: true });
