@@ -16,6 +16,8 @@ const tally: Reporter = {
 export default defineConfig({
   test: {
     reporters: ["default", tally],
+    // Vitest keeps one processor free, which on two would run the tiers one after the other.
+    maxWorkers: "100%",
     coverage: {
       provider: "v8",
       include: ["provider/**"],
