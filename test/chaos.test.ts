@@ -17,7 +17,7 @@ afterAll(() => {
 });
 
 /** How many runs; and which one, to repeat what failed. */
-const { CHAOS_RUNS = "300", CHAOS_SEED, CHAOS_PATH } = process.env;
+const { CHAOS_RUNS = "500", CHAOS_SEED, CHAOS_PATH } = process.env;
 const SHRINK_FOR_MS = 20_000;
 
 /** The last run that failed: the shortest story of those that were tried. */

@@ -2,13 +2,19 @@ import { type Answer, answerOf } from "../atlas/answer.ts";
 import { Api, type ApiKey } from "../atlas/api.ts";
 import { Authentication, type ReceivedRequest } from "../atlas/authentication.ts";
 import { OAuthEndpoints } from "../atlas/oauth-endpoints.ts";
-import { type Mail, Organization, type Person } from "../atlas/organization.ts";
+import { Organization, type Person } from "../atlas/organization.ts";
 import { type ServiceAccount, ServiceAccounts } from "../atlas/service-accounts.ts";
 import { defaultSettings, type Settings } from "../atlas/settings.ts";
 
+/** One person in one organization. */
+export interface Subject {
+  organization: Organization;
+  /** In lower case. */
+  username: string;
+}
+
 /** The simulated Atlas without its server: the same endpoints, at the pace of a virtual clock. */
 export class Atlas {
-  readonly mails: Mail[] = [];
   readonly organizations: readonly Organization[];
   readonly settings: Settings;
   readonly #keys: ApiKey[];
@@ -22,7 +28,7 @@ export class Atlas {
     this.settings = { ...defaultSettings, ...settings };
     let ids = 0;
     const newId = () => (++ids).toString(16).padStart(24, "0");
-    const world = { now, newId, settings: this.settings, mails: this.mails };
+    const world = { now, newId, settings: this.settings, mails: [] };
     this.organizations = Array.from({ length: organizations }, (_, index) => {
       return new Organization(world, newId(), `Organization ${index}`);
     });
@@ -69,6 +75,16 @@ export class Atlas {
   /** What is known of a person. */
   find(orgId: string, username: string): Person | undefined {
     return this.organizations.find(({ id }) => id === orgId)?.find(username);
+  }
+
+  /** Whom a request is about, if it is about one person. */
+  subject({ target, text }: Pick<ReceivedRequest, "target" | "text">): Subject | undefined {
+    const [, orgId, id] = /\/orgs\/(\w+)\/(?:users|invites)\/?(\w+)?/.exec(target) ?? [];
+    const organization = this.organizations.find((organization) => organization.id === orgId);
+    const username = id
+      ? organization?.users.find(({ userId, invitationId }) => id === userId || id === invitationId)?.username
+      : /"username":"([^"]+)"/.exec(text)?.[1];
+    return organization && username ? { organization, username: username.toLowerCase() } : undefined;
   }
 
   get isSunset(): boolean {

@@ -1,5 +1,5 @@
 import type { Organization } from "../atlas/organization.ts";
-import type { Atlas } from "./atlas.ts";
+import type { Atlas, Subject } from "./atlas.ts";
 import { bystanders, everybody } from "./people.ts";
 import type { Races } from "./races.ts";
 import type { Act, PersonalDeed } from "./story.ts";
@@ -42,8 +42,11 @@ export class Deeds {
     }
   }
 
-  /** Does it, unless there is nobody to whom it can be done just now. Waiting is not for here. */
-  perform(act: Act): void {
+  /**
+   * Does it, unless there is nobody to whom it can be done just now; every second time to whom a request is
+   * about, if there is one. Waiting is not for here.
+   */
+  perform(act: Act, subject?: Subject): void {
     switch (act.deed) {
       case "wait":
         return;
@@ -63,12 +66,10 @@ export class Deeds {
         .filter((username) => this.#races.allow(deed, organization, username))
         .map((username) => ({ organization, username })),
     );
-    // Every second time somebody who is worked on, where there is one.
-    const busy = candidates.filter(({ organization, username }) =>
-      this.#watch.isBusy(organization, username),
+    const concerned = candidates.find(
+      ({ organization, username }) => organization === subject?.organization && username === subject.username,
     );
-    const chosen = busy.length > 0 && whom % 2 === 0 ? busy : candidates;
-    const found = chosen[whom % chosen.length];
+    const found = (whom % 2 === 0 && concerned) || candidates[whom % candidates.length];
     if (!found) return;
     this.#tell(`** ${deed} ${found.username} in ${found.organization.id}`);
     this.#watch.acts(found.organization, found.username);

@@ -3,7 +3,7 @@ import { address, whoIs } from "./people.ts";
 import { Session } from "./session.ts";
 import type { Act, Command, Declaration, Edit, Story } from "./story.ts";
 import type { Surroundings } from "./surroundings.ts";
-import { isMild as isMildTrouble } from "./trouble.ts";
+import { isMildTrouble } from "./trouble.ts";
 import { checkEnding } from "./verdict.ts";
 import { Violation } from "./violation.ts";
 import { forgetOrigins } from "./wire.ts";
@@ -48,6 +48,7 @@ export class Run {
     try {
       deeds.introduceBystanders();
       for (const [slot, declaration] of story.program.entries()) this.#declare(slot, declaration);
+      if (story.isUp) await this.#run({ ...CALM, command: "up" });
       for (const { edits, acts, command } of story.rounds) {
         for (const edit of edits) this.#edit(edit);
         for (const act of acts) await this.#act(act);

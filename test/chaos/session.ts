@@ -1,4 +1,5 @@
 import { DeathError, type Plugin } from "./engine-model.ts";
+import { AT_ONCE_MS } from "./races.ts";
 import type { Command } from "./story.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { consequenceOf, fits, type Trouble, troubleText, wireAnswer } from "./trouble.ts";
@@ -17,10 +18,11 @@ export class Session {
   readonly #world: World;
   readonly #surroundings: Surroundings;
   readonly #killed: Command["killed"];
-  readonly #acts: Command["acts"];
+  #acts: Command["acts"];
   #troubles: Command["troubles"];
   readonly #plugins: Plugin[];
   #requests = 0;
+  #lastArrival = Number.POSITIVE_INFINITY;
   #isAlive = true;
   #die: () => void = () => {};
 
@@ -32,7 +34,7 @@ export class Session {
     this.#world = world;
     this.#surroundings = surroundings;
     this.#killed = killed;
-    this.#acts = [...acts].sort((one, other) => one.at - other.at);
+    this.#acts = acts;
     this.#troubles = structuredClone(troubles);
     const death = new Promise<never>((_, reject) => {
       this.#die = () => reject(new DeathError("killed"));
@@ -70,7 +72,7 @@ export class Session {
   }
 
   async #exchange(request: WireRequest): Promise<WireAnswer> {
-    const { clock, races, deeds, watch, atlas, tell } = this.#world;
+    const { clock, races, watch, atlas, tell } = this.#world;
     if (!this.#isAlive) return NEVER;
     const number = this.#requests++;
     const trouble = this.#troubleFor(number, request);
@@ -78,26 +80,36 @@ export class Session {
     // What was on its way when the process died arrives, or does not.
     if (!this.#isAlive && clock.random() < 0.5) return NEVER;
 
-    while (this.#acts[0] && this.#acts[0].at <= number) {
-      const { act } = this.#acts.shift() as Command["acts"][number];
-      deeds.perform(act);
-    }
+    this.#letPeopleAct(number, request);
     const isKilled = this.#isAlive && this.#killed?.at === number;
     if (isKilled && this.#killed?.when === "before") return this.#kill(request);
 
-    races.passed(request, "Atlas");
     const consequence = trouble && consequenceOf(trouble, clock.now());
     const answer =
       consequence?.isDone === false ? undefined : watch.during(() => wireAnswer(atlas.answer(request)));
+    races.passed(request, answer?.status, "Atlas");
     tell(`   ${line(request)} ${answer?.status ?? "not done"}${trouble ? ` (${troubleText(trouble)})` : ""}`);
     if (isKilled) return this.#kill(request);
 
     await clock.sleep(clock.random() * LATENCY_MS + (consequence?.delayMs ?? 0));
     if (!this.#isAlive) return NEVER;
-    races.passed(request, "client");
+    races.passed(request, answer?.status, "client");
     const seen = consequence ? consequence.seen(answer as WireAnswer) : (answer as WireAnswer);
     if (seen === answer) watch.answered(request, answer);
     return seen;
+  }
+
+  /** What is due by now; after a wait it is one thing. */
+  #letPeopleAct(number: number, request: WireRequest): void {
+    const { clock, deeds, atlas } = this.#world;
+    const hasWaited = clock.now() - this.#lastArrival > AT_ONCE_MS;
+    this.#lastArrival = clock.now();
+    const afterWait = hasWaited ? this.#acts.find(({ at }) => at === "a wait") : undefined;
+    const due = this.#acts.filter(
+      (event) => event === afterWait || (event.at !== "a wait" && event.at <= number),
+    );
+    this.#acts = this.#acts.filter((event) => !due.includes(event));
+    for (const { act } of due) deeds.perform(act, atlas.subject(request));
   }
 
   #kill(request: WireRequest): Promise<never> {
@@ -109,7 +121,9 @@ export class Session {
 
   /** The oldest trouble that is due and fits. */
   #troubleFor(number: number, request: WireRequest): Trouble | undefined {
-    const due = this.#troubles.find(({ at, trouble }) => at <= number && fits(trouble, request));
+    const due = this.#troubles.find(
+      ({ at, spares, trouble }) => at <= number && spares !== request.method && fits(trouble, request),
+    );
     if (!due) return undefined;
     const { trouble } = due;
     due.trouble = { ...trouble, times: trouble.times - 1 };

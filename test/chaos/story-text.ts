@@ -9,12 +9,14 @@ export function storyText({
   organizations,
   settings,
   program,
+  isUp,
   rounds,
 }: Story): string[] {
   const world = `${generation}, ${credentials}, ${organizations} organization(s), ${JSON.stringify(settings)}`;
   return [
     world,
     ...program.map((declaration, slot) => editText({ edit: "declare", slot, declaration })),
+    ...(isUp ? ["$  pulumi up"] : []),
     ...rounds.flatMap(({ edits, acts, command }) => [
       ...edits.map(editText),
       ...acts.map((act) => `** ${actText(act)}`),
@@ -45,8 +47,10 @@ function actText(act: Act): string {
 function commandText({ command, parallel, continueOnError, troubles, acts, killed }: Command): string[] {
   return [
     `$  pulumi ${command} --parallel ${parallel}${continueOnError ? " --continue-on-error" : ""}`,
-    ...troubles.map(({ at, trouble }) => `   from request ${at} on: ${troubleText(trouble)}`),
-    ...acts.map(({ at, act }) => `   from request ${at} on: ** ${actText(act)}`),
+    ...troubles.map(({ at, spares, trouble }) => {
+      return `   from request ${at} on${spares === "GET" ? ", but no GET" : ""}: ${troubleText(trouble)}`;
+    }),
+    ...acts.map(({ at, act }) => `   ${at === "a wait" ? "after" : "at request"} ${at}: ** ${actText(act)}`),
     ...(killed ? [`   killed ${killed.when} request ${killed.at} is done`] : []),
   ];
 }

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import type { Settings } from "../atlas/settings.ts";
-import { TROUBLES, type Trouble, trouble, type When } from "./trouble.ts";
+import { TROUBLE_KINDS, type Trouble, type TroubleKind, troubleOf, type When } from "./trouble.ts";
 
 /** So many people may be declared; those who come after them are bystanders, whom nobody ever declares. */
 export const PEOPLE = 6;
@@ -44,13 +44,17 @@ export type PersonalDeed =
   | "removeMember"
   | "change";
 
-/** A command of Pulumi. What happens `at` a number happens when as many requests have been sent. */
+/** When something happens in the course of a command: once so many requests were sent, or after a wait. */
+export type Moment = number | "a wait";
+
+/** A command of Pulumi, and what happens meanwhile. */
 export interface Command {
   command: "up" | "up --refresh" | "refresh" | "destroy";
   parallel: number;
   continueOnError: boolean;
-  troubles: { at: number; trouble: Trouble }[];
-  acts: { at: number; act: Act }[];
+  /** Each strikes the first request from then on that it fits, or the first that is not a GET. */
+  troubles: { at: number; spares: "nothing" | "GET"; trouble: Trouble }[];
+  acts: { at: Moment; act: Act }[];
   /** The process is killed, before the request is done or before its answer is read. */
   killed: { at: number; when: When } | undefined;
 }
@@ -72,6 +76,8 @@ export interface Story {
   seed: number;
   /** The program at first, by slot. */
   program: Declaration[];
+  /** Whether the program is up before the first round. */
+  isUp: boolean;
   rounds: Round[];
 }
 
@@ -114,8 +120,8 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ edit: fc.constant("remove" as const), slot }) },
 );
 
-const DEEDS: PersonalDeed[] = [
-  "accept",
+// Besides accepting, which is what invitations are for.
+const OTHER_DEEDS: PersonalDeed[] = [
   "reject",
   "expire",
   "cancel",
@@ -125,38 +131,41 @@ const DEEDS: PersonalDeed[] = [
   "change",
 ];
 
-const act: fc.Arbitrary<Act> = fc.oneof(
-  {
-    weight: 30,
-    arbitrary: fc.record({
-      deed: fc.constantFrom(...DEEDS),
-      whom: fc.nat(11),
-      roles,
-    }),
-  },
-  { weight: 1, arbitrary: fc.constant({ deed: "retire the invitations API" as const }) },
-  { weight: 2, arbitrary: fc.constant({ deed: "expire the tokens" as const }) },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      deed: fc.constant("wait" as const),
-      minutes: fc.constantFrom(2, 61, 31 * 24 * 60),
-    }),
-  },
-);
+function actOf(deeds: PersonalDeed[]): fc.Arbitrary<Act> {
+  return fc.oneof(
+    { weight: 30, arbitrary: fc.record({ deed: fc.constantFrom(...deeds), whom: fc.nat(11), roles }) },
+    { weight: 1, arbitrary: fc.constant({ deed: "retire the invitations API" as const }) },
+    { weight: 2, arbitrary: fc.constant({ deed: "expire the tokens" as const }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        deed: fc.constant("wait" as const),
+        minutes: fc.constantFrom(2, 61, 31 * 24 * 60),
+      }),
+    },
+  );
+}
 
 const at = fc.nat(15);
-const command: fc.Arbitrary<Command> = fc.record({
-  command: fc.constantFrom("up", "up", "up", "up --refresh", "refresh", "destroy", "destroy"),
-  parallel: fc.constantFrom(1, 8, 3),
-  continueOnError: fc.boolean(),
-  troubles: fc.array(fc.record({ at, trouble }), { maxLength: 6 }),
-  acts: fc.array(fc.record({ at, act }), { maxLength: 10 }),
-  killed: fc.option(fc.record({ at, when: fc.constantFrom<When[]>("before", "after") }), {
-    nil: undefined,
-    freq: 3,
-  }),
-});
+
+function commandOf(act: fc.Arbitrary<Act>, trouble: fc.Arbitrary<Trouble>): fc.Arbitrary<Command> {
+  const spares = fc.constantFrom<("nothing" | "GET")[]>("nothing", "GET");
+  const moment = fc.oneof(at, fc.constant("a wait" as const));
+  return fc.record({
+    command: fc.constantFrom("up", "up", "up", "up --refresh", "refresh", "destroy", "destroy"),
+    parallel: fc.constantFrom(1, 8, 3),
+    continueOnError: fc.boolean(),
+    troubles: fc.array(fc.record({ at, spares, trouble }), { maxLength: 6 }),
+    acts: fc.oneof(
+      fc.constant<Command["acts"]>([]),
+      fc.array(fc.record({ at: moment, act }), { maxLength: 8 }),
+    ),
+    killed: fc.option(fc.record({ at, when: fc.constantFrom<When[]>("before", "after") }), {
+      nil: undefined,
+      freq: 3,
+    }),
+  });
+}
 
 const settings: fc.Arbitrary<Partial<Settings>> = fc.record(
   {
@@ -174,49 +183,38 @@ const settings: fc.Arbitrary<Partial<Settings>> = fc.record(
   { requiredKeys: [] },
 );
 
-const round: fc.Arbitrary<Round> = fc.record({
-  edits: fc.array(edit, { maxLength: 4 }),
-  acts: fc.array(act, { maxLength: 4 }),
-  command,
-});
+/** A story in which nothing but this happens: where everything may, no one thing goes far. */
+function storyOf(deeds: PersonalDeed[], kinds: TroubleKind[]): fc.Arbitrary<Story> {
+  const act = actOf(deeds);
+  const round = fc.record({
+    edits: fc.array(edit, { maxLength: 4 }),
+    acts: fc.array(act, { maxLength: 4 }),
+    command: commandOf(act, troubleOf(kinds)),
+  });
+  return fc.record({
+    // The users API is the one that can do harm.
+    generation: fc.constantFrom("v2", "users", "v1.0", "users"),
+    credentials: fc.constantFrom("apiKey", "serviceAccount", "accessToken"),
+    organizations: fc.constantFrom(1, 2),
+    settings,
+    seed: fc.noShrink(fc.integer()),
+    program: fc.array(declaration, { minLength: 1, maxLength: SLOTS }),
+    isUp: fc.boolean(),
+    rounds: fc.array(round, { minLength: 1, maxLength: 6 }),
+  });
+}
 
 // Without the bias to what is least and greatest, which would tell much the same story again and again.
-export const story: fc.Arbitrary<Story> = fc
-  .noBias(
-    fc.record({
-      generation: fc.constantFrom<Story["generation"][]>("v2", "v1.0", "users"),
-      credentials: fc.constantFrom<Story["credentials"][]>("apiKey", "serviceAccount", "accessToken"),
-      organizations: fc.constantFrom(1, 2),
-      settings,
-      seed: fc.noShrink(fc.integer()),
-      program: fc.array(declaration, { minLength: 1, maxLength: SLOTS }),
-      rounds: fc.array(round, { minLength: 1, maxLength: 6 }),
-      // A story in which everything happens at once has little room for any one thing to go far.
-      deeds: fc.subarray(DEEDS, { minLength: 1 }),
-      kinds: fc.subarray(TROUBLES, { minLength: 1 }),
-    }),
-  )
-  .map(({ deeds, kinds, rounds, ...story }) => ({
-    ...story,
-    // The oldest API takes API keys only.
-    credentials: story.generation === "v1.0" ? "apiKey" : story.credentials,
-    // Nobody but the user can renew an access token: it lasts, unless an act ends it.
-    ...(story.credentials === "accessToken" && {
-      settings: { ...story.settings, tokenLifetimeS: 1_000_000 },
-    }),
-    rounds: rounds.map((round) => only(round, deeds, kinds)),
-  }));
+export const story: fc.Arbitrary<Story> = fc.noBias(
+  fc
+    .tuple(fc.subarray(OTHER_DEEDS), fc.subarray(TROUBLE_KINDS, { minLength: 1 }))
+    .chain(([deeds, kinds]) => storyOf(["accept", ...deeds], kinds))
+    .map(withFittingCredentials),
+);
 
-/** The round with these deeds and kinds of trouble, and no others. */
-function only({ acts, command, ...round }: Round, deeds: string[], kinds: string[]): Round {
-  const happens = (act: Act) => !("whom" in act) || deeds.includes(act.deed);
-  return {
-    ...round,
-    acts: acts.filter(happens),
-    command: {
-      ...command,
-      acts: command.acts.filter(({ act }) => happens(act)),
-      troubles: command.troubles.filter(({ trouble }) => kinds.includes(trouble.kind)),
-    },
-  };
+/** The oldest API takes API keys only. Nobody but the user can renew an access token: it has to last. */
+function withFittingCredentials(story: Story): Story {
+  if (story.generation === "v1.0") return { ...story, credentials: "apiKey" };
+  if (story.credentials !== "accessToken") return story;
+  return { ...story, settings: { ...story.settings, tokenLifetimeS: 1_000_000 } };
 }

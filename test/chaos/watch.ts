@@ -6,7 +6,7 @@ import { everybody, whoIs } from "./people.ts";
 import { Violation } from "./violation.ts";
 import type { WireAnswer, WireRequest } from "./wire.ts";
 
-// Lists are shared for so long, so that an operation may not know yet of what people did in that time.
+// Lists are shared for so long, so that an operation may not know of what people did in that time before it.
 export const LISTS_ARE_SHARED_FOR_MS = 30_000;
 
 /** What is declared, or stored, about a person: what the checks need of it. */
@@ -51,16 +51,10 @@ export class Watch {
     return this.#lastTouches.get(whoIs(organization.id, username)) ?? Number.NEGATIVE_INFINITY;
   }
 
-  /** Whether an operation on the person is under way. */
-  isBusy(organization: Organization, username: string): boolean {
-    return this.#underWay.has(whoIs(organization.id, username));
-  }
-
   /** An answer of Atlas has come to the package as it is. */
-  answered({ method, target, text }: WireRequest, { status }: WireAnswer): void {
-    const orgId = /\/orgs\/(\w+)\/(invites|users)$/.exec(target)?.[1];
-    if (method !== "POST" || !orgId || status >= 300) return;
-    const underWay = this.#underWay.get(whoIs(orgId, JSON.parse(text).username));
+  answered(request: WireRequest, { status }: WireAnswer): void {
+    const subject = request.method === "POST" && status < 300 ? this.#atlas.subject(request) : undefined;
+    const underWay = subject && this.#underWay.get(whoIs(subject.organization.id, subject.username));
     if (underWay) underWay.isInvited = true;
   }
 
@@ -81,7 +75,7 @@ export class Watch {
       return;
     }
     const lastAct = this.#lastActs.get(who) ?? Number.NEGATIVE_INFINITY;
-    if (lastAct >= Math.min(since, this.#now() - LISTS_ARE_SHARED_FOR_MS)) return;
+    if (lastAct >= since - LISTS_ARE_SHARED_FOR_MS) return;
     const { orgId, username } = declaredIn(operation.inputs ?? operation.stored);
     const wrong = unlike(operation, outcome.result as Properties, this.#atlas.find(orgId, username));
     if (wrong) throw new Violation(`${operation.kind} of ${username} succeeded, but ${wrong}`);
