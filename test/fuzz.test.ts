@@ -1,0 +1,107 @@
+import * as fc from "fast-check";
+import * as v from "valibot";
+import { expect, test } from "vitest";
+import { AtlasClient } from "../provider/atlas-client.ts";
+import { DigestAuth, FixedAuth } from "../provider/auth.ts";
+import { Limits } from "../provider/limits.ts";
+import type { Transport } from "../provider/transport.ts";
+import { SimulatedClock } from "./simulated-clock.ts";
+
+const privateKey = "canary-of-the-private-key";
+
+/** Parts of challenges, right and wrong, in any order, and any other text. */
+const challenge = fc.oneof(
+  fc.string(),
+  fc
+    .array(
+      fc.constantFrom(
+        "Digest ",
+        "Basic ",
+        "Bearer",
+        'realm="MMS Public API"',
+        'nonce="abc/+="',
+        'nonce=""',
+        "algorithm=MD5",
+        "algorithm=SHA-512-256-sess",
+        "algorithm=none",
+        'qop="auth"',
+        'op="auth"',
+        'qop="auth-int"',
+        "stale=true",
+        'opaque="',
+        ", ",
+        '"',
+        "\\",
+        "=",
+      ),
+    )
+    .map((parts) => parts.join("")),
+);
+
+test("no challenge breaks the digest, makes it loop or gives the key away", async () => {
+  const offers = fc.oneof(challenge, fc.array(challenge), fc.constant(undefined));
+  await fc.assert(
+    fc.asyncProperty(fc.array(offers, { minLength: 1, maxLength: 5 }), async (headers) => {
+      const sent: (string | undefined)[] = [];
+      const auth = new DigestAuth({ publicKey: "abcdefgh", privateKey });
+      const answer = auth.send({ method: "GET", target: "/orgs" }, async (authorization) => {
+        sent.push(authorization);
+        return { status: 401, headers: { "www-authenticate": headers[sent.length - 1] } };
+      });
+      const failed = await answer.then(
+        () => undefined,
+        (error: Error) => error,
+      );
+      expect(failed === undefined || failed.name === "AtlasError").toBe(true);
+      expect(`${failed?.message}`).not.toContain(privateKey);
+      expect(sent.length).toBeLessThanOrEqual(3);
+      expect(sent[0]).toBeUndefined();
+      for (const authorization of sent.slice(1)) {
+        expect(authorization).toMatch(/^Digest username="abcdefgh",/i);
+        expect(authorization).not.toContain(privateKey);
+      }
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test("no answer of an error breaks the client or passes for what was asked", async () => {
+  const member = fc.oneof(fc.jsonValue(), fc.string());
+  const body = fc.oneof(
+    fc.string(),
+    fc.json(),
+    fc
+      .record(
+        { errorCode: member, detail: member, reason: member, parameters: member, error: member },
+        { requiredKeys: [] },
+      )
+      .map((error) => JSON.stringify(error)),
+  );
+  const status = fc.constantFrom(300, 302, 400, 401, 402, 403, 404, 405, 409, 410, 429, 500, 502, 503, 504);
+  const retryAfter = fc.oneof(
+    fc.string(),
+    fc.integer().map(String),
+    fc.array(fc.string()),
+    fc.constant(undefined),
+  );
+  await fc.assert(
+    fc.asyncProperty(status, body, retryAfter, fc.string(), async (status, text, retryAfter, left) => {
+      const clock = new SimulatedClock();
+      const headers = { "retry-after": retryAfter, "ratelimit-limit": "500", "ratelimit-remaining": left };
+      const client = new AtlasClient({
+        transport: { exchange: async () => ({ status, headers, text }) } as unknown as Transport,
+        limits: new Limits(clock, () => {}),
+        clock,
+        auth: new FixedAuth("Bearer token"),
+        credentialsSource: "the test",
+        maxWaitMs: 60_000,
+        notify: () => {},
+      });
+      const request = { method: "GET", path: "/orgs", mediaType: "application/json", subject: "it" } as const;
+      const error = await clock.run(client.fetch(request, v.any()).catch((error: Error) => error));
+      expect(error).toMatchObject({ message: expect.any(String) });
+      expect(["AtlasApiError", "AtlasError"]).toContain((error as Error).name);
+    }),
+    { numRuns: 1_000 },
+  );
+});
