@@ -185,8 +185,9 @@ export class Lifecycle {
     try {
       return await this.#people.find(orgId, username);
     } catch (error) {
+      if (!(error instanceof AtlasError)) throw error;
       throw new AtlasError(
-        `It is unknown whether ${username} is invited to ${orgId}, has accepted, or neither: ${(error as Error).message}`,
+        `It is unknown whether ${username} is invited to ${orgId}, has accepted, or neither: ${error.message}`,
         { cause: error },
       );
     }

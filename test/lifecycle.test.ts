@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { IncompleteCreateError } from "../provider/lifecycle.ts";
+import type { InvitationsApi } from "../provider/invitations-api.ts";
+import { IncompleteCreateError, Lifecycle } from "../provider/lifecycle.ts";
 import { type OnAccepted, type Operation, type Standing, statusOf } from "../provider/membership.ts";
+import { People } from "../provider/people.ts";
 import type { Organization } from "./atlas/organization.ts";
 import { ada, GENERATIONS, lifecycleScene, project, team } from "./lifecycle-scene.ts";
 import { LIFECYCLE_TABLE } from "./lifecycle-table.ts";
@@ -441,6 +443,14 @@ describe("an invitation that Atlas stores without its teams", () => {
     expect(organization.find(ada)).toMatchObject({ teamIds: [team] });
     expect(atlas.mails).toHaveLength(1);
   });
+});
+
+test("a bug is told as one, and not as what is unknown of a person", async () => {
+  await using scene = await lifecycleScene("v2");
+  const bug = new TypeError("people is not iterable");
+  const people = new People([() => Promise.reject(bug)]);
+  const lifecycle = new Lifecycle({} as InvitationsApi, people, () => undefined);
+  await expect(lifecycle.create(scene.inputs())).rejects.toBe(bug);
 });
 
 describe("the number of requests", () => {
