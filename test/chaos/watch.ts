@@ -218,7 +218,8 @@ export function unlikeState(stored: Properties | undefined, person: Person | und
 function checkError(operation: Operation, error: unknown): void {
   const { username } = declaredIn(operation.inputs ?? operation.stored);
   const text = error instanceof Error ? `${error.name}: ${error.message}` : `no error: ${String(error)}`;
-  if (!/^(Atlas\w*|Outdated)Error: /.test(text) || !text.includes(username.toLowerCase())) {
+  const isBug = /Cannot read|is not (a function|iterable|defined)/.test(text);
+  if (isBug || !/^(Atlas\w*|Outdated)Error: /.test(text) || !text.includes(username.toLowerCase())) {
     throw new Violation(`${operation.kind} of ${username} fails with ${text}`);
   }
 }
