@@ -9,6 +9,7 @@ import {
   presentAccess,
 } from "./call.ts";
 import type { Access, Organization, Person } from "./organization.ts";
+import { accessOnCreate, accessOnUpdate } from "./stored-access.ts";
 
 const accessFields = ["roles", "teamIds", "groupRoleAssignments"];
 
@@ -42,7 +43,7 @@ function listInvites({ organization, url }: Call): Answer {
 function createInvite({ organization, body, caller, settings }: Call): Answer {
   const fields = parseFields(body, ["username", ...accessFields], ["username", "roles"]);
   const username = parseUsername(fields.username);
-  const access = parseAccess(fields, organization);
+  const access = accessOnCreate(parseAccess(fields, organization), settings);
   for (const field of settings.ignoresOnCreate) delete access[field];
 
   const known = organization.storedPerson(username);
@@ -68,10 +69,11 @@ function updateInvite(call: Call): Answer {
   const person = pendingInvitation(call);
   // Documented: roles are required and replace all previous ones.
   const fields = parseFields(call.body, accessFields, ["roles"]);
-  return update(call.organization, person, fields);
+  return update(call, person, fields);
 }
 
-function updateInviteByUsername({ organization, body }: Call): Answer {
+function updateInviteByUsername(call: Call): Answer {
+  const { organization, body } = call;
   const fields = parseFields(body, ["username", ...accessFields], ["username", "roles"]);
   const username = parseUsername(fields.username);
   const person = organization.storedPerson(username);
@@ -79,12 +81,12 @@ function updateInviteByUsername({ organization, body }: Call): Answer {
     // Unknown: the answer for a username that is not pending.
     throw refusal(404, "USERNAME_NOT_FOUND", `No invitation for ${username} exists.`, [username]);
   }
-  return update(organization, person, fields);
+  return update(call, person, fields);
 }
 
-function update(organization: Organization, person: Person, fields: Record<string, unknown>): Answer {
-  // Recorded: createdAt and expiresAt stay. Inferred: what is not given stays.
-  Object.assign(person, parseAccess(fields, organization));
+function update({ organization, settings }: Call, person: Person, fields: Record<string, unknown>): Answer {
+  // Recorded: createdAt and expiresAt stay.
+  Object.assign(person, accessOnUpdate(parseAccess(fields, organization), settings));
   return { status: 200, body: invitationView(organization, person) };
 }
 

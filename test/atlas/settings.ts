@@ -43,6 +43,24 @@ export interface Settings {
    */
   ignoresOnCreate: readonly ("teamIds" | "groupRoleAssignments")[];
   /**
+   * Fields that PATCH drops without a word, of invitations and of users. Documented: v1.0 names `roles` as the
+   * only field. Unknown: whether Atlas also drops `roles` that an identity provider manages. `roles` means the
+   * organization roles in both APIs.
+   * @default []
+   */
+  ignoresOnUpdate: readonly ("teamIds" | "groupRoleAssignments" | "roles")[];
+  /**
+   * Whether PATCH keeps or resets the teams and the project roles that its body omits. Documented for the fields
+   * of a user: they are kept. Unknown for invitations, and for a user's `roles` without `groupRoleAssignments`.
+   * @default "kept"
+   */
+  omittedOnUpdate: "kept" | "reset";
+  /**
+   * Organization roles that Atlas adds to those that a POST or a PATCH asks for. Unknown: whether it adds any.
+   * @default []
+   */
+  addsRoles: readonly string[];
+  /**
    * Whether usernames that differ in letter case are one person. They are echoed as given either way.
    * @default "ignored"
    */
@@ -88,6 +106,9 @@ export const defaultSettings: Settings = {
   usersConflict: 409,
   notOwnerAnswer: 401,
   ignoresOnCreate: [],
+  ignoresOnUpdate: [],
+  omittedOnUpdate: "kept",
+  addsRoles: [],
   usernameCase: "ignored",
   invitationThrottle: undefined,
   rateLimit: undefined,

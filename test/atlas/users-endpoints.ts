@@ -9,6 +9,7 @@ import {
   presentAccess,
 } from "./call.ts";
 import type { Access, MembershipStatus, Organization, Person } from "./organization.ts";
+import { accessOnCreate, accessOnUpdate } from "./stored-access.ts";
 
 const allStatuses: readonly MembershipStatus[] = [
   "ACTIVE",
@@ -63,7 +64,7 @@ function listUsers({ organization, url }: Call): Answer {
 function createUser({ organization, body, caller, settings }: Call): Answer {
   const fields = parseFields(body, ["username", "roles", "teamIds"], ["username", "roles"]);
   const username = parseUsername(fields.username);
-  const access = parseAccess(fields, organization);
+  const access = accessOnCreate(parseAccess(fields, organization), settings);
   const known = organization.storedPerson(username);
   // Documented: who expired or rejected is replaced.
   if (known?.status === "PENDING" || known?.status === "ACTIVE") {
@@ -78,8 +79,8 @@ function createUser({ organization, body, caller, settings }: Call): Answer {
 function updateUser(call: Call): Answer {
   const person = storedUser(call, shownByDefault);
   const fields = parseFields(call.body, ["roles", "teamIds"]);
-  // Documented: only what is given changes, and an empty list resets.
-  Object.assign(person, parseAccess(fields, call.organization));
+  // Documented: an empty list resets.
+  Object.assign(person, accessOnUpdate(parseAccess(fields, call.organization), call.settings));
   return { status: 200, body: userView(person) };
 }
 
