@@ -131,6 +131,50 @@ describe.each(["v1", "v2"] as const)("the invitations of %s", (generation) => {
     },
   );
 
+  test("an invitation that ran out can be set to stay listed until it is deleted", async () => {
+    await using scene = await start({ listsExpired: true });
+    const { invitationId } = scene.organization.invite("ada@example.com");
+    scene.organization.expire("ada@example.com");
+    const [expired] = scene.organization.users;
+    const shown = { id: invitationId, username: "ada@example.com", expiresAt: "2026-08-10T03:03:37Z" };
+
+    expect((await scene.call("GET")).body).toMatchObject([shown]);
+    expect(await scene.call("GET", `/${invitationId}`)).toMatchObject({ status: 200, body: shown });
+    const user = { orgMembershipStatus: "INVITATION_EXPIRED", username: "ada@example.com" };
+    expect(
+      (await scene.caller.v2("GET", `${scene.users}?orgMembershipStatuses=INVITATION_EXPIRED`)).body.results,
+    ).toMatchObject([user]);
+
+    const refused = { status: 400, body: { errorCode: "ALREADY_EXPIRED" } };
+    const roles = ["ORG_OWNER"];
+    expect(await scene.call("PATCH", `/${invitationId}`, { roles })).toMatchObject(refused);
+    expect(await scene.call("PATCH", "", { username: "ada@example.com", roles })).toMatchObject(refused);
+    expect(scene.organization.users).toEqual([expired]);
+
+    scene.organization.invite("ben@example.com");
+    expect((await scene.call("DELETE", `/${invitationId}`)).status).toBe(204);
+    expect(scene.organization.users).toMatchObject([{ username: "ben@example.com" }]);
+  });
+
+  test("an invitation that ran out is replaced by a new one, even if it is still listed", async () => {
+    await using scene = await start({ listsExpired: true, secondInvite: "refuse" });
+    scene.organization.invite("ada@example.com");
+    scene.organization.expire("ada@example.com");
+
+    const created = await scene.call("POST", "", { username: "ada@example.com", roles: ["ORG_MEMBER"] });
+
+    expect(created.status).toBe(200);
+    expect((await scene.call("GET")).body).toEqual([created.body]);
+  });
+
+  test("a rejected invitation is not listed, even if expired ones are", async () => {
+    await using scene = await start({ listsExpired: true });
+    scene.organization.invite("ada@example.com");
+    scene.organization.reject("ada@example.com");
+
+    expect((await scene.call("GET")).body).toEqual([]);
+  });
+
   test("the pending user's id is no invitation id", async () => {
     await using scene = await start();
     const { userId } = scene.organization.invite("ada@example.com");

@@ -21,7 +21,7 @@ export function serveInvites(call: Call): Answer {
     if (method === "POST") return createInvite(call);
     if (method === "PATCH") return updateInviteByUsername(call);
   } else {
-    if (method === "GET") return { status: 200, body: invitationView(organization, pendingInvitation(call)) };
+    if (method === "GET") return { status: 200, body: invitationView(organization, storedInvitation(call)) };
     if (method === "PATCH") return updateInvite(call);
     if (method === "DELETE") return deleteInvite(call);
   }
@@ -34,7 +34,7 @@ function listInvites({ organization, url }: Call): Answer {
   // Recorded: a bare array that is never paged.
   const body = organization
     .stored()
-    .filter((person) => person.status === "PENDING")
+    .filter(isListed)
     .filter((person) => username === null || organization.sameUsername(person.username, username))
     .map((person) => invitationView(organization, person));
   return { status: 200, body };
@@ -66,7 +66,7 @@ function createInvite({ organization, body, caller, settings }: Call): Answer {
 }
 
 function updateInvite(call: Call): Answer {
-  const person = pendingInvitation(call);
+  const person = storedInvitation(call);
   // Documented: roles are required and replace all previous ones.
   const fields = parseFields(call.body, accessFields, ["roles"]);
   return update(call, person, fields);
@@ -77,25 +77,31 @@ function updateInviteByUsername(call: Call): Answer {
   const fields = parseFields(body, ["username", ...accessFields], ["username", "roles"]);
   const username = parseUsername(fields.username);
   const person = organization.storedPerson(username);
-  if (person?.status !== "PENDING") {
-    // Unknown: the answer for a username that is not pending.
+  if (!person || !isListed(person)) {
+    // Unknown: the answer for a username without an invitation.
     throw refusal(404, "USERNAME_NOT_FOUND", `No invitation for ${username} exists.`, [username]);
   }
   return update(call, person, fields);
 }
 
 function update({ organization, settings }: Call, person: Person, fields: Record<string, unknown>): Answer {
+  if (person.status === "INVITATION_EXPIRED") {
+    throw refusal(400, "ALREADY_EXPIRED", `The invitation of ${person.username} has run out.`);
+  }
   // Recorded: createdAt and expiresAt stay.
   Object.assign(person, accessOnUpdate(parseAccess(fields, organization), settings));
   return { status: 200, body: invitationView(organization, person) };
 }
 
 function deleteInvite(call: Call): Answer {
-  call.organization.remove(pendingInvitation(call));
+  call.organization.remove(storedInvitation(call));
   return { status: 204 };
 }
 
-function pendingInvitation({ method, organization, id = "", settings }: Call): Person {
+/** Whether the invitations API shows somebody: by default, those who are pending. */
+const isListed = ({ invitationId }: Person) => invitationId !== undefined;
+
+function storedInvitation({ method, organization, id = "", settings }: Call): Person {
   const person = organization.stored().find(({ invitationId }) => invitationId === id);
   if (person) return person;
   const { goneAnswer } = settings;

@@ -24,7 +24,7 @@ export interface Person extends Access {
   status: MembershipStatus;
   /** The id in the users API. */
   userId: string;
-  /** The id in the invitations APIs; only while the person is pending. */
+  /** The id in the invitations APIs; only while they list the person. */
   invitationId?: string;
   /** When the invitation was sent or, for a member, when the person joined. */
   createdAt: string;
@@ -170,6 +170,8 @@ export class Organization {
     for (const person of this.#people) {
       if (person.status === "PENDING" && Date.parse(person.expiresAt ?? "") <= this.#world.now()) {
         person.status = "INVITATION_EXPIRED";
+      }
+      if (person.status === "INVITATION_EXPIRED" && !this.#world.settings.listsExpired) {
         delete person.invitationId;
       }
     }

@@ -33,6 +33,13 @@ export interface Settings {
    */
   usersConflict: 409 | 400;
   /**
+   * Whether the invitations API still lists an invitation that has run out, and answers GET for it. If so, PATCH
+   * answers 400 ALREADY_EXPIRED (a documented code) and DELETE forgets it. Documented is that the API returns
+   * pending invitations. Unknown: whether that excludes expired ones.
+   * @default false
+   */
+  listsExpired: boolean;
+  /**
    * The status for a key that is not Organization Owner.
    * @default 401
    */
@@ -104,6 +111,7 @@ export const defaultSettings: Settings = {
   newIdOnAcceptance: false,
   secondInvite: "replace",
   usersConflict: 409,
+  listsExpired: false,
   notOwnerAnswer: 401,
   ignoresOnCreate: [],
   ignoresOnUpdate: [],
