@@ -377,6 +377,25 @@ describe.each(["v1", "v2"] as const)("the invitations of %s", (generation) => {
     expect(scene.organization.users).toHaveLength(1);
   });
 
+  test("Atlas can be set to store another spelling of a username, and still finds it by the given one", async () => {
+    const storesUsername = (username: string) => username.replace(/\+\w+@/, "@");
+    await using scene = await start({ storesUsername, secondInvite: "keep" });
+    const alias = { username: "Ada+work@example.com", roles: ["ORG_MEMBER"] };
+    const main = { username: "Ada@example.com" };
+
+    const created = await scene.call("POST", "", alias);
+    const again = await scene.call("POST", "", alias);
+
+    expect(created).toMatchObject({ status: 200, body: main });
+    expect(again.body).toEqual(created.body);
+    for (const username of ["ada%2Bwork@example.com", "ada%2Bother@example.com", "ada@example.com"]) {
+      expect((await scene.call("GET", `?username=${username}`)).body).toEqual([created.body]);
+    }
+    expect((await scene.call("PATCH", "", alias)).body).toEqual(created.body);
+    expect(scene.organization.find(alias.username)).toMatchObject(main);
+    expect(scene.atlas.mails).toMatchObject([main]);
+  });
+
   test("the letter case of usernames can be set to tell people apart", async () => {
     await using scene = await start({ usernameCase: "significant" });
     await scene.call("POST", "", { username: "Ada@example.com", roles: ["ORG_MEMBER"] });

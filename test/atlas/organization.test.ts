@@ -71,6 +71,9 @@ test("people act only on what is there", async () => {
   }
   expect(() => organization.removeMember("ben@example.com")).toThrow("INVITATION_REJECTED, not ACTIVE");
   expect(() => organization.change("ben@example.com", {})).toThrow("not PENDING or ACTIVE");
+  expect(() => organization.changeAddress("ben@example.com", "b@example.com")).toThrow(
+    "not PENDING or ACTIVE",
+  );
   expect(organization.users.map(({ status }) => status)).toEqual(["ACTIVE", "INVITATION_REJECTED"]);
 });
 
@@ -92,6 +95,26 @@ test("owners cancel, remove and change people in the UI, without a request", asy
     { username: "dora@example.com", status: "ACTIVE", roles: ["ORG_OWNER"] },
   ]);
   expect(scene.atlas.requests).toEqual([]);
+});
+
+test("an address changes, and both ids stay", async () => {
+  await using scene = await startScene({ storesUsername: (username) => username.replace("+new", "") });
+  const { organization } = scene;
+  const member = organization.addMember("ada@example.com");
+  const invited = organization.invite("ben@example.com");
+
+  organization.changeAddress("ada@example.com", "Augusta@example.com");
+  organization.changeAddress("ben@example.com", "benjamin+new@example.com");
+
+  const renamed = [
+    { ...member, username: "Augusta@example.com" },
+    { ...invited, username: "benjamin@example.com" },
+  ];
+  expect(organization.users).toEqual(renamed);
+  expect(organization.find("augusta@example.com")).toEqual(renamed[0]);
+  expect(organization.find("ada@example.com")).toBeUndefined();
+  const { body } = await scene.caller.v2("GET", `${scene.users}/${member.userId}`);
+  expect(body).toMatchObject({ id: member.userId, username: "Augusta@example.com" });
 });
 
 test("a member who is added while invited is a member once", async () => {

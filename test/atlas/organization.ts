@@ -165,6 +165,12 @@ export class Organization {
     Object.assign(this.#expect(username, ["PENDING", "ACTIVE"]), structuredClone(access));
   }
 
+  /** A member, or somebody pending, gets another address and keeps the ids. */
+  changeAddress(username: string, newUsername: string): void {
+    const person = this.#expect(username, ["PENDING", "ACTIVE"]);
+    person.username = this.#world.settings.storesUsername(newUsername);
+  }
+
   /** For the endpoints: the store itself, after every invitation that ran out was marked so. */
   stored(): readonly Person[] {
     for (const person of this.#people) {
@@ -185,7 +191,13 @@ export class Organization {
 
   /** Whether Atlas takes two usernames for one person. */
   sameUsername(a: string, b: string): boolean {
-    return this.#world.settings.usernameCase === "ignored" ? a.toLowerCase() === b.toLowerCase() : a === b;
+    return this.#keyOf(a) === this.#keyOf(b);
+  }
+
+  #keyOf(username: string): string {
+    const { storesUsername, usernameCase } = this.#world.settings;
+    const spelling = storesUsername(username);
+    return usernameCase === "ignored" ? spelling.toLowerCase() : spelling;
   }
 
   /** For the endpoints: stores a new invitation and sends its mail. */
@@ -202,7 +214,7 @@ export class Organization {
       inviterUsername,
     };
     this.#replace(person);
-    this.#world.mails.push({ organization: this.id, username, at: timestamp(now) });
+    this.#world.mails.push({ organization: this.id, username: person.username, at: timestamp(now) });
     return person;
   }
 
@@ -213,7 +225,13 @@ export class Organization {
 
   #newPerson(username: string, access: Partial<Access>) {
     const { roles = ["ORG_MEMBER"], teamIds = [], groupRoleAssignments = [] } = structuredClone(access);
-    return { username, roles, teamIds, groupRoleAssignments, createdAt: timestamp(this.#world.now()) };
+    return {
+      username: this.#world.settings.storesUsername(username),
+      roles,
+      teamIds,
+      groupRoleAssignments,
+      createdAt: timestamp(this.#world.now()),
+    };
   }
 
   #replace(person: Person): void {

@@ -73,6 +73,12 @@ export interface Settings {
    */
   usernameCase: "ignored" | "significant";
   /**
+   * The spelling of a username that Atlas stores and answers, such as the main address for an alias. It has to
+   * leave its own results unchanged. Unknown: whether Atlas changes any spelling.
+   * @default the username as given
+   */
+  storesUsername: (username: string) => string;
+  /**
    * The throttle of invitations, or none.
    * @default undefined
    */
@@ -118,6 +124,7 @@ export const defaultSettings: Settings = {
   omittedOnUpdate: "kept",
   addsRoles: [],
   usernameCase: "ignored",
+  storesUsername: (username) => username,
   invitationThrottle: undefined,
   rateLimit: undefined,
   retryAfter: "seconds",

@@ -202,6 +202,18 @@ test.each([
   },
 );
 
+test("a username that Atlas stores in another spelling conflicts with and is found by the given one", async () => {
+  const storesUsername = (username: string) => username.replace("bücher", "xn--bcher-kva");
+  await using scene = await start({ storesUsername });
+  const body = { username: "ada@bücher.example", roles: { orgRoles: ["ORG_MEMBER"] } };
+  const stored = { username: "ada@xn--bcher-kva.example" };
+
+  expect(await scene.call("POST", "", body)).toMatchObject({ status: 201, body: stored });
+  expect((await scene.call("POST", "", body)).status).toBe(409);
+  const query = `?username=${encodeURIComponent(body.username)}`;
+  expect((await scene.list(query)).results).toMatchObject([stored]);
+});
+
 test.each(["expired@x.org", "rejected@x.org"])("inviting %s replaces what was", async (username) => {
   await using scene = await startWithEverybody();
   const old = scene.organization.find(username);
