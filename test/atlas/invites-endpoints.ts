@@ -76,8 +76,8 @@ function updateInviteByUsername(call: Call): Answer {
   const { organization, body } = call;
   const fields = parseFields(body, ["username", ...accessFields], ["username", "roles"]);
   const username = parseUsername(fields.username);
-  const person = organization.storedPerson(username);
-  if (!person || !isListed(person)) {
+  const person = organization.entries(username).find(isListed);
+  if (!person) {
     // Unknown: the answer for a username without an invitation.
     throw refusal(404, "USERNAME_NOT_FOUND", `No invitation for ${username} exists.`, [username]);
   }

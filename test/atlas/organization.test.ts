@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { startScene } from "./caller.ts";
 
 const sentAt = Date.parse("2026-08-10T03:03:37.500Z");
@@ -161,4 +161,112 @@ test("somebody who is restored is stored as given, in place of what was there, w
 
   expect(organization.users).toEqual([person]);
   expect(atlas.mails).toHaveLength(1);
+});
+
+describe("somebody with an invitation who joined by single sign-on", () => {
+  const access = { roles: ["ORG_READ_ONLY"], teamIds: ["t"] };
+
+  async function start(options?: Parameters<typeof startScene>[0]) {
+    const scene = await startScene(options);
+    const pending = scene.organization.invite("ada@example.com", { roles: ["ORG_OWNER"] });
+    const active = scene.organization.joinBySingleSignOn("Ada@example.com", access);
+    const invited = async () => (await scene.caller.v2("GET", scene.invites)).body;
+    const listed = async (query = "") => (await scene.caller.v2("GET", scene.users + query)).body.results;
+    return { ...scene, pending, active, invited, listed };
+  }
+
+  test("is a member, and still pending among the invitations", async () => {
+    await using scene = await start();
+
+    expect(scene.active).toMatchObject({ status: "ACTIVE", ...access });
+    expect(scene.active.userId).not.toBe(scene.pending.userId);
+    expect(scene.organization.users).toEqual([scene.pending, scene.active]);
+    expect(scene.organization.find("ada@example.com")).toEqual(scene.active);
+    expect(await scene.invited()).toMatchObject([{ id: scene.pending.invitationId, roles: ["ORG_OWNER"] }]);
+  });
+
+  test("is listed among the users once", async () => {
+    await using scene = await start();
+
+    const member = [{ id: scene.active.userId, orgMembershipStatus: "ACTIVE" }];
+    expect(await scene.listed()).toMatchObject(member);
+    expect(await scene.listed("?username=ada@example.com")).toMatchObject(member);
+    expect(await scene.listed("?orgMembershipStatuses=PENDING")).toEqual([]);
+  });
+
+  test("can be set to be listed among the users twice", async () => {
+    await using scene = await start({ showsPendingBesideActive: true });
+
+    const both = [
+      { id: scene.pending.userId, orgMembershipStatus: "PENDING" },
+      { id: scene.active.userId, orgMembershipStatus: "ACTIVE" },
+    ];
+    expect(await scene.listed()).toMatchObject(both);
+    expect(await scene.listed("?username=ada@example.com")).toMatchObject(both);
+  });
+
+  test("is not invited again", async () => {
+    await using scene = await start();
+    const invite = (path: string, roles: unknown) =>
+      scene.caller.v2("POST", path, { username: "ada@example.com", roles });
+
+    expect((await invite(scene.invites, ["ORG_MEMBER"])).status).toBe(400);
+    expect((await invite(scene.users, { orgRoles: ["ORG_MEMBER"] })).status).toBe(409);
+    expect(scene.organization.users).toEqual([scene.pending, scene.active]);
+  });
+
+  test("loses exactly the entry that is deleted by its id", async () => {
+    for (const id of ["invitationId", "userId"] as const) {
+      await using scene = await start();
+      const collection = id === "userId" ? scene.users : scene.invites;
+      const deleted = await scene.caller.v2("DELETE", `${collection}/${scene.pending[id]}`);
+      expect([deleted.status, scene.organization.users]).toEqual([204, [scene.active]]);
+    }
+    await using scene = await start();
+    const deleted = await scene.caller.v2("DELETE", `${scene.users}/${scene.active.userId}`);
+    expect([deleted.status, scene.organization.users]).toEqual([204, [scene.pending]]);
+  });
+
+  test("is changed in exactly the entry that is updated by its id or as an invitation", async () => {
+    await using scene = await start();
+    const { pending, active } = scene;
+
+    await scene.caller.v2("PATCH", scene.invites, { username: "ada@example.com", roles: ["ORG_MEMBER"] });
+    expect(scene.organization.users).toEqual([{ ...pending, roles: ["ORG_MEMBER"] }, active]);
+    await scene.caller.v2("PATCH", `${scene.users}/${pending.userId}`, { teamIds: ["u"] });
+    await scene.caller.v2("PATCH", `${scene.users}/${active.userId}`, { teamIds: [] });
+
+    expect(scene.organization.users).toEqual([
+      { ...pending, roles: ["ORG_MEMBER"], teamIds: ["u"] },
+      { ...active, teamIds: [] },
+    ]);
+  });
+
+  test("is one member after accepting, too", async () => {
+    await using scene = await start();
+
+    scene.organization.accept("ada@example.com");
+
+    expect(scene.organization.users).toEqual([scene.active]);
+  });
+});
+
+test("an older entry of an address stays beside a newer one, which is found first", async () => {
+  await using scene = await startScene();
+  const { organization } = scene;
+  organization.invite("ada@example.com");
+  organization.reject("ada@example.com");
+  const rejected = organization.users;
+  const member = { ...organization.addMember("grace@example.com"), username: "ada@example.com" };
+  organization.removeMember("grace@example.com");
+
+  organization.remember(member);
+
+  expect(organization.users).toEqual([...rejected, member]);
+  expect(organization.find("ada@example.com")).toEqual(member);
+  const statuses = "orgMembershipStatuses=ACTIVE&orgMembershipStatuses=INVITATION_REJECTED";
+  const { body } = await scene.caller.v2("GET", `${scene.users}?username=ada@example.com&${statuses}`);
+  expect(body.results.map(({ id }: { id: string }) => id)).toEqual([rejected[0]?.userId, member.userId]);
+  organization.removeMember("ada@example.com");
+  expect(organization.users).toEqual(rejected);
 });

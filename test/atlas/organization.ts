@@ -33,6 +33,14 @@ export interface Person extends Access {
   inviterUsername?: string;
 }
 
+/** The order in which the entries of one address are looked at. */
+const precedence: Record<MembershipStatus, number> = {
+  ACTIVE: 0,
+  PENDING: 1,
+  INVITATION_EXPIRED: 2,
+  INVITATION_REJECTED: 2,
+};
+
 /** An invitation e-mail that was sent. */
 export interface Mail {
   organization: string;
@@ -80,7 +88,7 @@ export class Organization {
     return structuredClone([...this.stored()]);
   }
 
-  /** A copy of one person, if Atlas remembers them. */
+  /** A copy of one person, if Atlas remembers them. Of several entries, an active one, then a pending one. */
   find(username: string): Person | undefined {
     return structuredClone(this.storedPerson(username));
   }
@@ -110,6 +118,11 @@ export class Organization {
   /** The invited person accepts. */
   accept(username: string): void {
     const person = this.#expect(username, ["PENDING"]);
+    // Inferred: somebody who is already a member does not become one twice.
+    if (this.storedPerson(username)?.status === "ACTIVE") {
+      this.remove(person);
+      return;
+    }
     person.status = "ACTIVE";
     person.createdAt = timestamp(this.#world.now());
     delete person.invitationId;
@@ -141,18 +154,29 @@ export class Organization {
 
   /** Makes somebody a member without an invitation; replaces whatever Atlas remembered of them. */
   addMember(username: string, access: Partial<Access> = {}): Person {
-    const person: Person = {
-      ...this.#newPerson(username, access),
-      status: "ACTIVE",
-      userId: this.#world.newId(),
-    };
+    const person = this.#newMember(username, access);
     this.#replace(person);
+    return structuredClone(person);
+  }
+
+  /**
+   * Makes somebody a member by single sign-on, beside an invitation that stays pending. Unknown: whether Atlas
+   * keeps it, and whether the member has another user id.
+   */
+  joinBySingleSignOn(username: string, access: Partial<Access> = {}): Person {
+    const person = this.#newMember(username, access);
+    this.#people.push(person);
     return structuredClone(person);
   }
 
   /** Remembers somebody exactly so, without a mail: as if it had been going on for a while. */
   restore(person: Person): void {
     this.#replace(structuredClone(person));
+  }
+
+  /** Like `restore`, but keeps the older entries of the address. */
+  remember(person: Person): void {
+    this.#people.push(structuredClone(person));
   }
 
   /** An owner removes a member in the UI. */
@@ -186,15 +210,23 @@ export class Organization {
 
   /** For the endpoints: one person in the store itself. */
   storedPerson(username: string): Person | undefined {
-    return this.stored().find((person) => this.sameUsername(person.username, username));
+    return this.entries(username)[0];
+  }
+
+  /** For the endpoints: every entry of one person, an active one first, then a pending one. */
+  entries(username: string): Person[] {
+    return this.stored()
+      .filter((person) => this.sameUsername(person.username, username))
+      .sort((a, b) => precedence[a.status] - precedence[b.status]);
   }
 
   /** Whether Atlas takes two usernames for one person. */
   sameUsername(a: string, b: string): boolean {
-    return this.#keyOf(a) === this.#keyOf(b);
+    return this.usernameKey(a) === this.usernameKey(b);
   }
 
-  #keyOf(username: string): string {
+  /** What all spellings of one person's username have in common. */
+  usernameKey(username: string): string {
     const { storesUsername, usernameCase } = this.#world.settings;
     const spelling = storesUsername(username);
     return usernameCase === "ignored" ? spelling.toLowerCase() : spelling;
@@ -234,15 +266,20 @@ export class Organization {
     };
   }
 
+  #newMember(username: string, access: Partial<Access>): Person {
+    return { ...this.#newPerson(username, access), status: "ACTIVE", userId: this.#world.newId() };
+  }
+
   #replace(person: Person): void {
     this.#people = this.#people.filter((other) => !this.sameUsername(other.username, person.username));
     this.#people.push(person);
   }
 
   #expect(username: string, statuses: MembershipStatus[]): Person {
-    const person = this.storedPerson(username);
-    if (!person || !statuses.includes(person.status)) {
-      throw new Error(`${username} is ${person?.status ?? "unknown"}, not ${statuses.join(" or ")}`);
+    const entries = this.entries(username);
+    const person = entries.find(({ status }) => statuses.includes(status));
+    if (!person) {
+      throw new Error(`${username} is ${entries[0]?.status ?? "unknown"}, not ${statuses.join(" or ")}`);
     }
     return person;
   }

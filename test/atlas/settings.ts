@@ -40,6 +40,12 @@ export interface Settings {
    */
   listsExpired: boolean;
   /**
+   * Whether the users API still lists a pending invitation after the person joined by single sign-on. Unknown:
+   * whether such an invitation stays at all; here the invitations API still lists it.
+   * @default false
+   */
+  showsPendingBesideActive: boolean;
+  /**
    * The status for a key that is not Organization Owner.
    * @default 401
    */
@@ -118,6 +124,7 @@ export const defaultSettings: Settings = {
   secondInvite: "replace",
   usersConflict: 409,
   listsExpired: false,
+  showsPendingBesideActive: false,
   notOwnerAnswer: 401,
   ignoresOnCreate: [],
   ignoresOnUpdate: [],

@@ -34,13 +34,13 @@ export function serveUsers(call: Call): Answer {
   return { status: 405 };
 }
 
-function listUsers({ organization, url }: Call): Answer {
+function listUsers(call: Call): Answer {
+  const { organization, url } = call;
   const statuses = askedStatuses(url);
   const username = url.searchParams.get("username");
   const itemsPerPage = askedNumber(url, "itemsPerPage", 100, 500);
   const pageNum = askedNumber(url, "pageNum", 1, Number.MAX_SAFE_INTEGER);
-  const found = organization
-    .stored()
+  const found = listedPeople(call)
     .filter(({ status }) => statuses.includes(status))
     .filter((person) => username === null || organization.sameUsername(person.username, username));
   const page = found.slice((pageNum - 1) * itemsPerPage, pageNum * itemsPerPage);
@@ -59,6 +59,14 @@ function listUsers({ organization, url }: Call): Answer {
     status: 200,
     body: { links, results: page.map(userView), ...(counts && { totalCount: found.length }) },
   };
+}
+
+function listedPeople({ organization, settings }: Call): readonly Person[] {
+  const people = organization.stored();
+  if (settings.showsPendingBesideActive) return people;
+  const keyOf = ({ username }: Person) => organization.usernameKey(username);
+  const members = new Set(people.filter(({ status }) => status === "ACTIVE").map(keyOf));
+  return people.filter((person) => person.status !== "PENDING" || !members.has(keyOf(person)));
 }
 
 function createUser({ organization, body, caller, settings }: Call): Answer {
