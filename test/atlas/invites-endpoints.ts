@@ -67,6 +67,8 @@ function createInvite({ organization, body, caller, settings }: Call): Answer {
 
 function updateInvite(call: Call): Answer {
   const person = storedInvitation(call);
+  // Unknown: the answer for an invitation to a project.
+  if (person.project) throw notFound(call);
   // Documented: roles are required and replace all previous ones.
   const fields = parseFields(call.body, accessFields, ["roles"]);
   return update(call, person, fields);
@@ -76,7 +78,7 @@ function updateInviteByUsername(call: Call): Answer {
   const { organization, body } = call;
   const fields = parseFields(body, ["username", ...accessFields], ["username", "roles"]);
   const username = parseUsername(fields.username);
-  const person = organization.entries(username).find(isListed);
+  const person = organization.entries(username).find((entry) => isListed(entry) && !entry.project);
   if (!person) {
     // Unknown: the answer for a username without an invitation.
     throw refusal(404, "USERNAME_NOT_FOUND", `No invitation for ${username} exists.`, [username]);
@@ -94,20 +96,28 @@ function update({ organization, settings }: Call, person: Person, fields: Record
 }
 
 function deleteInvite(call: Call): Answer {
-  call.organization.remove(storedInvitation(call));
+  const person = storedInvitation(call);
+  if (person.project) {
+    // Documented: the code. Inferred: it is an error of this endpoint.
+    throw refusal(400, "CANNOT_DELETE_GROUP_INVITATION", "The invitation is to a project.");
+  }
+  call.organization.remove(person);
   return { status: 204 };
 }
 
 /** Whether the invitations API shows somebody: by default, those who are pending. */
 const isListed = ({ invitationId }: Person) => invitationId !== undefined;
 
-function storedInvitation({ method, organization, id = "", settings }: Call): Person {
-  const person = organization.stored().find(({ invitationId }) => invitationId === id);
-  if (person) return person;
-  const { goneAnswer } = settings;
-  if (goneAnswer === "bare") throw new Refusal({ status: 404 });
+function storedInvitation(call: Call): Person {
+  const person = call.organization.stored().find(({ invitationId }) => invitationId === call.id);
+  if (!person) throw notFound(call);
+  return person;
+}
+
+function notFound({ method, id = "", settings: { goneAnswer } }: Call): Refusal {
+  if (goneAnswer === "bare") return new Refusal({ status: 404 });
   const status = goneAnswer === "documented" ? (method === "DELETE" ? 400 : 404) : goneAnswer;
-  throw refusal(status, "INVALID_INVITATION_ID", `An invalid invitation ID ${id} was specified.`, [id]);
+  return refusal(status, "INVALID_INVITATION_ID", `An invalid invitation ID ${id} was specified.`, [id]);
 }
 
 function parseAccess(fields: Record<string, unknown>, organization: Organization): Partial<Access> {
@@ -124,7 +134,7 @@ function parseAccess(fields: Record<string, unknown>, organization: Organization
 
 /** Recorded: always these ten keys. */
 function invitationView(organization: Organization, person: Person) {
-  return {
+  const view = {
     createdAt: person.createdAt,
     expiresAt: person.expiresAt,
     // Recorded: one item a role, where a request has one a project.
@@ -139,4 +149,9 @@ function invitationView(organization: Organization, person: Person) {
     teamIds: person.teamIds,
     username: person.username,
   };
+  if (!person.project) return view;
+  const { id: groupId, name: groupName } = person.project;
+  // Inferred from the fields that an official client knows: an invitation to a project is listed so.
+  const roles = person.groupRoleAssignments.flatMap(({ roles }) => roles);
+  return { ...view, groupId, groupName, groupRoleAssignments: [], roles };
 }

@@ -31,6 +31,18 @@ export interface Person extends Access {
   /** Absent for members and after a rejection. */
   expiresAt?: string;
   inviterUsername?: string;
+  /** Only of an invitation to a project. */
+  project?: { id: string; name: string };
+}
+
+/** An invitation to a project. */
+export interface ProjectInvitation {
+  groupId: string;
+  roles: string[];
+  /** @default "Example project" */
+  groupName?: string;
+  /** @default "owner@example.com" */
+  inviterUsername?: string;
 }
 
 /** The order in which the entries of one address are looked at. */
@@ -115,6 +127,25 @@ export class Organization {
     return structuredClone(this.storeInvitation(username, access, inviterUsername));
   }
 
+  /** Somebody is invited by the deprecated endpoint of a project, beside any other entry, and gets a mail. */
+  inviteToProject(
+    username: string,
+    {
+      groupId,
+      groupName = "Example project",
+      roles,
+      inviterUsername = "owner@example.com",
+    }: ProjectInvitation,
+  ): Person {
+    const groupRoleAssignments = [{ groupId, roles }];
+    const person = {
+      ...this.#newInvitation(username, { roles: [], groupRoleAssignments }, inviterUsername),
+      project: { id: groupId, name: groupName },
+    };
+    this.#people.push(person);
+    return structuredClone(person);
+  }
+
   /** The invited person accepts. */
   accept(username: string): void {
     const person = this.#expect(username, ["PENDING"]);
@@ -128,6 +159,11 @@ export class Organization {
     delete person.invitationId;
     delete person.expiresAt;
     delete person.inviterUsername;
+    if (person.project) {
+      // Inferred: the member of a project is a member of its organization.
+      person.roles = ["ORG_MEMBER"];
+      delete person.project;
+    }
     if (this.#world.settings.newIdOnAcceptance) person.userId = this.#world.newId();
   }
 
@@ -234,6 +270,17 @@ export class Organization {
 
   /** For the endpoints: stores a new invitation and sends its mail. */
   storeInvitation(username: string, access: Partial<Access>, inviterUsername: string): Person {
+    const person = this.#newInvitation(username, access, inviterUsername);
+    this.#replace(person);
+    return person;
+  }
+
+  /** For the endpoints: forgets somebody. */
+  remove(person: Person): void {
+    this.#people = this.#people.filter((other) => other !== person);
+  }
+
+  #newInvitation(username: string, access: Partial<Access>, inviterUsername: string): Person {
     const now = this.#world.now();
     const person: Person = {
       ...this.#newPerson(username, access),
@@ -245,14 +292,8 @@ export class Organization {
       expiresAt: timestamp(now + thirtyDaysMs),
       inviterUsername,
     };
-    this.#replace(person);
     this.#world.mails.push({ organization: this.id, username: person.username, at: timestamp(now) });
     return person;
-  }
-
-  /** For the endpoints: forgets somebody. */
-  remove(person: Person): void {
-    this.#people = this.#people.filter((other) => other !== person);
   }
 
   #newPerson(username: string, access: Partial<Access>) {

@@ -46,6 +46,12 @@ export interface Settings {
    */
   showsPendingBesideActive: boolean;
   /**
+   * Whether the users API shows somebody who is invited to a project by the deprecated project endpoint.
+   * Documented: it cannot show, update or remove them. Unknown: whether it hides them in its lists, too.
+   * @default true, the cruellest: it shows somebody whom it does not change
+   */
+  showsProjectInvitations: boolean;
+  /**
    * The status for a key that is not Organization Owner.
    * @default 401
    */
@@ -125,6 +131,7 @@ export const defaultSettings: Settings = {
   usersConflict: 409,
   listsExpired: false,
   showsPendingBesideActive: false,
+  showsProjectInvitations: true,
   notOwnerAnswer: 401,
   ignoresOnCreate: [],
   ignoresOnUpdate: [],
