@@ -149,9 +149,9 @@ function invitationView(organization: Organization, person: Person) {
     teamIds: person.teamIds,
     username: person.username,
   };
-  if (!person.project) return view;
+  if (!person.project) return organization.shown(person, view);
   const { id: groupId, name: groupName } = person.project;
   // Inferred from the fields that an official client knows: an invitation to a project is listed so.
   const roles = person.groupRoleAssignments.flatMap(({ roles }) => roles);
-  return { ...view, groupId, groupName, groupRoleAssignments: [], roles };
+  return organization.shown(person, { ...view, groupId, groupName, groupRoleAssignments: [], roles });
 }

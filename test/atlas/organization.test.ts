@@ -251,6 +251,71 @@ describe("somebody with an invitation who joined by single sign-on", () => {
   });
 });
 
+describe("answers that show one person in another way", () => {
+  test("do so in every answer of both APIs, and only there", async () => {
+    await using scene = await startScene();
+    const { organization, caller, invites, users } = scene;
+    organization.rewrite("Ada@example.com", ({ id, ...view }) => ({ ...view, roles: null, id: ".." }));
+    const broken = { roles: null, id: ".." };
+
+    const body = { username: "ada@example.com", roles: ["ORG_OWNER"] };
+    expect((await caller.v2("POST", invites, body)).body).toMatchObject(broken);
+    organization.invite("ben@example.com");
+    const [stored] = organization.users;
+    const invite = `${invites}/${stored?.invitationId}`;
+    const user = `${users}/${stored?.userId}`;
+
+    expect((await caller.v2("GET", invites)).body).toMatchObject([broken, { roles: ["ORG_MEMBER"] }]);
+    expect((await caller.v1("GET", invite)).body).toMatchObject(broken);
+    expect((await caller.v1("PATCH", invite, { roles: ["ORG_OWNER"] })).body).toMatchObject(broken);
+    expect((await caller.v2("GET", users)).body.results).toMatchObject([
+      broken,
+      { roles: { orgRoles: ["ORG_MEMBER"] } },
+    ]);
+    expect((await caller.v2("GET", user)).body).toMatchObject(broken);
+    expect((await caller.v2("PATCH", user, { teamIds: [] })).body).toMatchObject(broken);
+    expect((await caller.v2("DELETE", user)).status).toBe(204);
+    const created = await caller.v2("POST", users, { ...body, roles: { orgRoles: ["ORG_OWNER"] } });
+    expect(created).toMatchObject({ status: 201, body: broken });
+    expect(organization.find("ada@example.com")).toMatchObject({
+      status: "PENDING",
+      roles: ["ORG_OWNER"],
+      userId: expect.stringMatching(/^[0-9a-f]{24}$/),
+    });
+  });
+
+  test.each([
+    ["without a field", ({ inviterUsername, ...view }: Record<string, unknown>) => view],
+    ["with another status", (view: object) => ({ ...view, orgMembershipStatus: "SUSPENDED" })],
+    ["with a new field", (view: object) => ({ ...view, links: [] })],
+    ["as nothing", () => null],
+  ])("may show them %s", async (_, rewrite) => {
+    await using scene = await startScene();
+    scene.organization.invite("ada@example.com");
+    const invites = (await scene.caller.v2("GET", scene.invites)).body;
+    const { results } = (await scene.caller.v2("GET", scene.users)).body;
+
+    scene.organization.rewrite("ada@example.com", rewrite);
+
+    expect((await scene.caller.v2("GET", scene.invites)).body).toEqual(invites.map(rewrite));
+    expect((await scene.caller.v2("GET", scene.users)).body.results).toEqual(results.map(rewrite));
+  });
+
+  test("do what was told last, to members as well, without a change of what is stored", async () => {
+    await using scene = await startScene();
+    const member = scene.organization.addMember("ada@example.com");
+
+    scene.organization.rewrite("ada@example.com", () => null);
+    scene.organization.rewrite("ada@example.com", (view) => {
+      (view.teamIds as string[]).push("t");
+      return view;
+    });
+
+    expect((await scene.caller.v2("GET", scene.users)).body.results).toMatchObject([{ teamIds: ["t"] }]);
+    expect(scene.organization.users).toEqual([member]);
+  });
+});
+
 test("an older entry of an address stays beside a newer one, which is found first", async () => {
   await using scene = await startScene();
   const { organization } = scene;

@@ -53,6 +53,9 @@ const precedence: Record<MembershipStatus, number> = {
   INVITATION_REJECTED: 2,
 };
 
+/** Changes how an answer shows somebody: the object in the answer, or another value in place of it. */
+export type Rewrite = (view: Record<string, unknown>) => unknown;
+
 /** An invitation e-mail that was sent. */
 export interface Mail {
   organization: string;
@@ -82,6 +85,7 @@ export class Organization {
   readonly teams: string[] = [];
   readonly projects: string[] = [];
   readonly #world: World;
+  readonly #rewrites: { username: string; rewrite: Rewrite }[] = [];
   #people: Person[] = [];
 
   constructor(world: World, id: string, name: string) {
@@ -229,6 +233,20 @@ export class Organization {
   changeAddress(username: string, newUsername: string): void {
     const person = this.#expect(username, ["PENDING", "ACTIVE"]);
     person.username = this.#world.settings.storesUsername(newUsername);
+  }
+
+  /**
+   * Changes how every answer of both APIs shows one person from now on, such as without a field. Nothing changes
+   * in the store. For a person who is given twice, the last one counts.
+   */
+  rewrite(username: string, rewrite: Rewrite): void {
+    this.#rewrites.push({ username, rewrite });
+  }
+
+  /** For the endpoints: what an answer shows of somebody, after a rewrite. */
+  shown(person: Person, view: Record<string, unknown>): unknown {
+    const found = this.#rewrites.findLast(({ username }) => this.sameUsername(username, person.username));
+    return found ? found.rewrite(structuredClone(view)) : view;
   }
 
   /** For the endpoints: the store itself, after every invitation that ran out was marked so. */

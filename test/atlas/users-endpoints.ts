@@ -22,12 +22,13 @@ const shownByDefault: readonly MembershipStatus[] = ["ACTIVE", "PENDING"];
 
 /** `/orgs/{orgId}/users[/{userId}]`, version 2025-02-19. */
 export function serveUsers(call: Call): Answer {
-  const { method, id } = call;
+  const { method, organization, id } = call;
   if (id === undefined) {
     if (method === "GET") return listUsers(call);
     if (method === "POST") return createUser(call);
   } else {
-    if (method === "GET") return { status: 200, body: userView(storedUser(call, askedStatuses(call.url))) };
+    if (method === "GET")
+      return { status: 200, body: userView(organization, storedUser(call, askedStatuses(call.url))) };
     if (method === "PATCH") return updateUser(call);
     if (method === "DELETE") return removeUser(call);
   }
@@ -57,7 +58,11 @@ function listUsers(call: Call): Answer {
   const counts = url.searchParams.get("includeCount") !== "false";
   return {
     status: 200,
-    body: { links, results: page.map(userView), ...(counts && { totalCount: found.length }) },
+    body: {
+      links,
+      results: page.map((person) => userView(organization, person)),
+      ...(counts && { totalCount: found.length }),
+    },
   };
 }
 
@@ -81,7 +86,10 @@ function createUser({ organization, body, caller, settings }: Call): Answer {
       username,
     ]);
   }
-  return { status: 201, body: userView(organization.storeInvitation(username, access, caller)) };
+  return {
+    status: 201,
+    body: userView(organization, organization.storeInvitation(username, access, caller)),
+  };
 }
 
 function updateUser(call: Call): Answer {
@@ -89,7 +97,7 @@ function updateUser(call: Call): Answer {
   const fields = parseFields(call.body, ["roles", "teamIds"]);
   // Documented: an empty list resets.
   Object.assign(person, accessOnUpdate(parseAccess(fields, call.organization), call.settings));
-  return { status: 200, body: userView(person) };
+  return { status: 200, body: userView(call.organization, person) };
 }
 
 function removeUser(call: Call): Answer {
@@ -154,7 +162,7 @@ function parseAccess(fields: Record<string, unknown>, organization: Organization
   });
 }
 
-function userView(person: Person) {
+function userView(organization: Organization, person: Person) {
   const common = {
     id: person.userId,
     orgMembershipStatus: person.status,
@@ -169,7 +177,7 @@ function userView(person: Person) {
     username: person.username,
   };
   if (person.status === "ACTIVE") {
-    return {
+    return organization.shown(person, {
       ...common,
       country: "IE",
       createdAt: person.createdAt,
@@ -177,13 +185,13 @@ function userView(person: Person) {
       lastAuth: person.createdAt,
       lastName: "Last",
       mobileNumber: null,
-    };
+    });
   }
-  return {
+  return organization.shown(person, {
     ...common,
     invitationCreatedAt: person.createdAt,
     // Documented: null after a rejection.
     invitationExpiresAt: person.expiresAt ?? null,
     inviterUsername: person.inviterUsername,
-  };
+  });
 }
