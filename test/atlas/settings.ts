@@ -52,6 +52,12 @@ export interface Settings {
    */
   showsProjectInvitations: boolean;
   /**
+   * Whether the totalCount of a list of users grows by one from each page to the next, although nobody joins.
+   * Unknown: whether Atlas counts the same people that it lists.
+   * @default false
+   */
+  countsDiffer: boolean;
+  /**
    * The status for a key that is not Organization Owner.
    * @default 401
    */
@@ -132,6 +138,7 @@ export const defaultSettings: Settings = {
   listsExpired: false,
   showsPendingBesideActive: false,
   showsProjectInvitations: true,
+  countsDiffer: false,
   notOwnerAnswer: 401,
   ignoresOnCreate: [],
   ignoresOnUpdate: [],

@@ -165,6 +165,50 @@ test("a page holds 100 unless asked otherwise, and the count can be left out", a
 });
 
 test.each([
+  [false, [3, 3]],
+  [true, [3, 4]],
+])("the count of people differs between pages: %s", async (countsDiffer, expected) => {
+  await using scene = await start({ countsDiffer });
+  for (let i = 0; i < 3; i++) scene.organization.invite(`user${i}@x.org`);
+
+  for (let round = 0; round < 2; round++) {
+    const pages = [await scene.list("?itemsPerPage=2"), await scene.list("?itemsPerPage=2&pageNum=2")];
+    expect(pages.map(({ totalCount }) => totalCount)).toEqual(expected);
+    expect(pages.map(({ results }) => results.length)).toEqual([2, 1]);
+  }
+});
+
+test("somebody joins and somebody leaves between two pages, which then miss a person", async () => {
+  await using scene = await start();
+  for (let i = 0; i < 4; i++) scene.organization.invite(`user${i}@x.org`);
+  scene.atlas.onRequest(({ path, authenticated }, stage) => {
+    if (!path.includes("pageNum=2") || !authenticated || stage !== "arrived") return;
+    scene.organization.cancel("user0@x.org");
+    scene.organization.addMember("new@x.org");
+  });
+
+  const first = await scene.list("?itemsPerPage=2");
+  const second = await scene.list("?itemsPerPage=2&pageNum=2");
+
+  expect([first.totalCount, second.totalCount]).toEqual([4, 4]);
+  const usernamesIn = ({ results }: { results: { username: string }[] }) =>
+    results.map(({ username }) => username);
+  expect(usernamesIn(first)).toEqual(["user0@x.org", "user1@x.org"]);
+  expect(usernamesIn(second)).toEqual(["user3@x.org", "new@x.org"]);
+});
+
+test("the list keeps the order of joining, whatever changes", async () => {
+  await using scene = await start();
+  for (let i = 0; i < 4; i++) scene.organization.invite(`user${i}@x.org`);
+
+  scene.organization.accept("user0@x.org");
+  scene.organization.change("user1@x.org", { roles: ["ORG_OWNER"] });
+  scene.organization.changeAddress("user2@x.org", "aaa@x.org");
+
+  expect(await scene.usernames("")).toEqual(["user0@x.org", "user1@x.org", "aaa@x.org", "user3@x.org"]);
+});
+
+test.each([
   "itemsPerPage=0",
   "itemsPerPage=501",
   "itemsPerPage=ten",

@@ -36,7 +36,7 @@ export function serveUsers(call: Call): Answer {
 }
 
 function listUsers(call: Call): Answer {
-  const { organization, url } = call;
+  const { organization, url, settings } = call;
   const statuses = askedStatuses(url);
   const username = url.searchParams.get("username");
   const itemsPerPage = askedNumber(url, "itemsPerPage", 100, 500);
@@ -61,7 +61,7 @@ function listUsers(call: Call): Answer {
     body: {
       links,
       results: page.map((person) => userView(organization, person)),
-      ...(counts && { totalCount: found.length }),
+      ...(counts && { totalCount: found.length + (settings.countsDiffer ? pageNum - 1 : 0) }),
     },
   };
 }
