@@ -91,6 +91,35 @@ test("after the sunset both invitations APIs are gone, and users remain", async 
   expect((await scene.caller.v2("GET", scene.users)).body.results).toHaveLength(1);
 });
 
+test("a sunset can be set to retire request by request", async () => {
+  await using scene = await startScene();
+  const other = scene.atlas.addOrganization();
+  const otherCaller = new Caller(scene.atlas, scene.atlas.addApiKey({ organization: other }));
+  const otherInvites = `/orgs/${other.id}/invites?username=ada@example.com`;
+  const seen: object[] = [];
+
+  scene.atlas.sunset((request) => {
+    seen.push(request);
+    return request.path.includes(other.id) || request.method === "POST";
+  });
+
+  const gone = { status: 410, body: { errorCode: "VERSION_GONE" } };
+  const body = { username: "ada@example.com", roles: ["ORG_MEMBER"] };
+  expect((await scene.caller.v2("GET", scene.invites)).status).toBe(200);
+  expect(await scene.caller.v2("POST", scene.invites, body)).toMatchObject(gone);
+  expect(await otherCaller.v1("GET", otherInvites)).toMatchObject(gone);
+  expect((await otherCaller.v2("GET", `/orgs/${other.id}/users`)).status).toBe(200);
+  expect(seen).toEqual([
+    { method: "GET", path: `/api/atlas/v2${scene.invites}` },
+    { method: "POST", path: `/api/atlas/v2${scene.invites}` },
+    { method: "GET", path: `/api/atlas/v1.0${otherInvites}` },
+  ]);
+  expect(scene.organization.users).toEqual([]);
+
+  scene.atlas.sunset(() => false);
+  expect((await otherCaller.v1("GET", otherInvites)).status).toBe(200);
+});
+
 describe("authorization", () => {
   test.each([401, 403] as const)(
     "a key that is no owner's may read users and nothing else (%s)",

@@ -30,6 +30,13 @@ export interface VerifiedRequest {
   principal: Principal;
 }
 
+/** A request as a test tells those apart that find an API retired. */
+export interface RetirableRequest {
+  method: string;
+  /** The request target, with its query. */
+  path: string;
+}
+
 /** One endpoint family of one API generation. */
 interface Family {
   path: RegExp;
@@ -72,7 +79,8 @@ const families: readonly Family[] = [
 
 /** What happens to a request between its authentication and its endpoint: routing, version, authorization. */
 export class Api {
-  invitesAreGone = false;
+  /** Which requests to the invitations APIs find them retired. */
+  isRetired: (request: RetirableRequest) => boolean = () => false;
   readonly #organizations: ReadonlyMap<string, Organization>;
   readonly #settings: Settings;
   readonly #now: () => number;
@@ -99,7 +107,7 @@ export class Api {
       if (!match) continue;
       const [, organizationId = "", id] = match;
       const contentType = family.negotiate(headers.accept);
-      if (family.invites && this.invitesAreGone) {
+      if (family.invites && this.isRetired({ method, path: url.pathname + url.search })) {
         throw refusal(410, "VERSION_GONE", "This version of the API is gone.");
       }
       const organization = this.#authorize(principal, organizationId, family.needsOwner(method));

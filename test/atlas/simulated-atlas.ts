@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { type Answer, answerOf } from "./answer.ts";
-import { Api, type ApiKey } from "./api.ts";
+import { Api, type ApiKey, type RetirableRequest } from "./api.ts";
 import { Authentication, type ReceivedRequest } from "./authentication.ts";
 import { type Fault, type FaultMatch, Faults, type OrderedFault } from "./faults.ts";
 import { OAuthEndpoints } from "./oauth-endpoints.ts";
@@ -127,9 +127,9 @@ export class SimulatedAtlas implements AsyncDisposable {
     this.#accounts.expireTokens();
   }
 
-  /** Retires the invitations APIs: both generations answer 410 from now on. */
-  sunset(): void {
-    this.#api.invitesAreGone = true;
+  /** Retires the invitations APIs from now on: both versions answer 410, to those requests or to all. */
+  sunset(isRetired: (request: RetirableRequest) => boolean = () => true): void {
+    this.#api.isRetired = isRetired;
   }
 
   /** Orders a fault for requests to come. Of several that match, the oldest strikes. */

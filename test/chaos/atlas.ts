@@ -17,6 +17,7 @@ export interface Subject {
 export class Atlas {
   readonly organizations: readonly Organization[];
   readonly settings: Settings;
+  isSunset = false;
   readonly #keys: ApiKey[];
   readonly #serviceAccounts: ServiceAccount[];
   readonly #accounts: ServiceAccounts;
@@ -87,13 +88,10 @@ export class Atlas {
     return organization && username ? { organization, username: username.toLowerCase() } : undefined;
   }
 
-  get isSunset(): boolean {
-    return this.#api.invitesAreGone;
-  }
-
   /** Retires the invitations APIs. */
   sunset(): void {
-    this.#api.invitesAreGone = true;
+    this.isSunset = true;
+    this.#api.isRetired = () => true;
   }
 
   /** Makes every access token invalid at once. */
