@@ -142,6 +142,20 @@ describe("authorization", () => {
     },
   );
 
+  test.each(["NOT_ORG_OWNER", "USER_UNAUTHORIZED"] as const)(
+    "the error code for a key that is no owner's can be set to %s",
+    async (notOwnerCode) => {
+      await using scene = await startScene({ notOwnerCode });
+      const key = scene.atlas.addApiKey({ organization: scene.organization, roles: ["ORG_READ_ONLY"] });
+      const caller = new Caller(scene.atlas, key);
+
+      const refused = { status: 401, body: { errorCode: notOwnerCode } };
+      expect(await caller.v2("GET", scene.invites)).toMatchObject(refused);
+      expect(await caller.v2("POST", scene.users, {})).toMatchObject(refused);
+      expect((await caller.v2("GET", scene.users)).status).toBe(200);
+    },
+  );
+
   test("a key of another organization has no access, and the answer is no challenge", async () => {
     await using scene = await startScene();
     const other = scene.atlas.addOrganization();

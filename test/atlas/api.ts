@@ -154,7 +154,8 @@ export class Api {
       throw refusal(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST", detail, [callerAddress]);
     }
     if (needsOwner && !principal.roles.includes(ownerRole)) {
-      throw refusal(this.#settings.notOwnerAnswer, "NOT_ORG_OWNER", "The key is not an owner's.");
+      const { notOwnerAnswer, notOwnerCode } = this.#settings;
+      throw refusal(notOwnerAnswer, notOwnerCode, "The key is not an owner's.");
     }
     return organization;
   }

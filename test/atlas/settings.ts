@@ -63,6 +63,11 @@ export interface Settings {
    */
   notOwnerAnswer: 401 | 403;
   /**
+   * The error code for a key that is not Organization Owner. Both are documented. Unknown: which one it is here.
+   * @default "NOT_ORG_OWNER"
+   */
+  notOwnerCode: "NOT_ORG_OWNER" | "USER_UNAUTHORIZED";
+  /**
    * Fields that POST /invites drops without a word.
    * @default []
    */
@@ -140,6 +145,7 @@ export const defaultSettings: Settings = {
   showsProjectInvitations: true,
   countsDiffer: false,
   notOwnerAnswer: 401,
+  notOwnerCode: "NOT_ORG_OWNER",
   ignoresOnCreate: [],
   ignoresOnUpdate: [],
   omittedOnUpdate: "kept",
