@@ -1,5 +1,5 @@
 import { request } from "node:http";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { startScene } from "./caller.ts";
 
 const html = "<html>Bad gateway</html>";
@@ -119,6 +119,71 @@ test.each([
   expect(scene.atlas.log()).toContain(`POST /api/atlas/v1.0${scene.invites} hang`);
   await scene.atlas.stop();
   await failed;
+});
+
+test.each([
+  ["cut", { cut: "during" }],
+  ["hang", { hang: "during" }],
+  ["504", { status: 504, when: "during" }],
+] as const)("Atlas is still at work after a fault during it (%s)", async (outcome, fault) => {
+  await using scene = await startScene();
+  const release = gate();
+  const { struck } = scene.atlas.fail({ method: "POST", ...fault, until: release.opened });
+
+  const outcomeSeen = scene.caller.v1("POST", scene.invites, create).then(
+    ({ status }) => status,
+    () => "no answer",
+  );
+  await struck;
+  if (outcome !== "hang") expect(await outcomeSeen).toBe(outcome === "504" ? 504 : "no answer");
+  // A whole other request finds that nothing is done yet.
+  expect((await scene.caller.v1("GET", scene.invites)).body).toEqual([]);
+  expect(scene.atlas.log()).toContain(`POST /api/atlas/v1.0${scene.invites} ${outcome}`);
+  release.open();
+
+  expect((await scene.caller.v1("GET", scene.invites)).body).toMatchObject([{ username: "ada@example.com" }]);
+  expect(scene.atlas.mails).toHaveLength(1);
+  if (outcome === "hang") {
+    await scene.atlas.stop();
+    expect(await outcomeSeen).toBe("no answer");
+  }
+});
+
+test("Atlas finishes its work after some time, although the client is gone", async () => {
+  await using scene = await startScene();
+  scene.atlas.fail({ cut: "during", afterMs: 1 });
+
+  await expect(scene.caller.v1("POST", scene.invites, create)).rejects.toThrow("fetch failed");
+
+  await vi.waitFor(() => expect(scene.atlas.mails).toHaveLength(1));
+});
+
+test("what happens while Atlas is at work decides what the work does", async () => {
+  await using scene = await startScene();
+  const { invitationId } = scene.organization.invite("ada@example.com");
+  const release = gate();
+  scene.atlas.fail({ status: 502, when: "during", until: release.opened });
+
+  await scene.caller.v1("DELETE", `${scene.invites}/${invitationId}`);
+  scene.organization.accept("ada@example.com");
+  release.open();
+  await scene.caller.v1("GET", scene.invites);
+
+  expect(scene.organization.find("ada@example.com")?.status).toBe("ACTIVE");
+});
+
+test("a simulator that stops drops the work that is left, and does not wait for it", async () => {
+  await using scene = await startScene();
+  const release = gate();
+  scene.atlas.fail({ status: 502, when: "during", until: release.opened });
+  scene.atlas.fail({ status: 502, when: "during", afterMs: 60_000 });
+  for (let i = 0; i < 2; i++) await scene.caller.v1("POST", scene.invites, create);
+
+  await scene.atlas.stop();
+  release.open();
+  await release.opened;
+
+  expect(scene.atlas.mails).toEqual([]);
 });
 
 /** Reads an answer byte by byte, as far as it comes. */

@@ -152,8 +152,9 @@ export class SimulatedAtlas implements AsyncDisposable {
     this.requests.length = 0;
   }
 
-  /** Stops the server and closes every connection. */
+  /** Stops the server, closes every connection and drops the work that a fault has put off. */
   async stop(): Promise<void> {
+    this.#faults.stop();
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeAllConnections();
     await closed;
