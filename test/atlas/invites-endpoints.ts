@@ -98,18 +98,21 @@ function update({ organization, settings }: Call, person: Person, fields: Record
 function deleteInvite(call: Call): Answer {
   const person = storedInvitation(call);
   if (person.project) {
-    // Documented: the code. Inferred: it is an error of this endpoint.
+    // Documented.
     throw refusal(400, "CANNOT_DELETE_GROUP_INVITATION", "The invitation is to a project.");
   }
   call.organization.remove(person);
   return { status: 204 };
 }
 
-/** Whether the invitations API shows somebody: by default, those who are pending. */
-const isListed = ({ invitationId }: Person) => invitationId !== undefined;
+/** Whether the invitations API shows somebody. An expired invitation has an id only if Atlas still lists it. */
+const isListed = ({ status, invitationId }: Person) =>
+  status === "PENDING" || (status === "INVITATION_EXPIRED" && invitationId !== undefined);
 
 function storedInvitation(call: Call): Person {
-  const person = call.organization.stored().find(({ invitationId }) => invitationId === call.id);
+  const person = call.organization
+    .stored()
+    .find((entry) => isListed(entry) && entry.invitationId === call.id);
   if (!person) throw notFound(call);
   return person;
 }

@@ -316,6 +316,16 @@ describe("answers that show one person in another way", () => {
   });
 });
 
+test("only a pending entry has a valid invitation id, whatever else is remembered", async () => {
+  await using scene = await startScene();
+  const pending = scene.organization.invite("ada@example.com");
+  scene.organization.cancel("ada@example.com");
+  scene.organization.remember({ ...pending, status: "INVITATION_REJECTED" });
+
+  expect((await scene.caller.v2("GET", scene.invites)).body).toEqual([]);
+  expect((await scene.caller.v2("DELETE", `${scene.invites}/${pending.invitationId}`)).status).toBe(400);
+});
+
 test("an older entry of an address stays beside a newer one, which is found first", async () => {
   await using scene = await startScene();
   const { organization } = scene;

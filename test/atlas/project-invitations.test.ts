@@ -90,7 +90,7 @@ test("an invitation to a project is not changed or cancelled through the organiz
   expect(scene.organization.users).toEqual([scene.invited]);
 });
 
-test("an invitation to the organization beside it is changed and cancelled as ever", async () => {
+test("an invitation to the organization beside it is changed and cancelled as usual", async () => {
   await using scene = await startScene();
   const { invitationId } = scene.organization.invite(ada);
   const toProject = scene.organization.inviteToProject(ada, { groupId, roles });

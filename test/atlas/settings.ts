@@ -40,8 +40,9 @@ export interface Settings {
    */
   listsExpired: boolean;
   /**
-   * Whether the users API still lists a pending invitation after the person joined by single sign-on. Unknown:
-   * whether such an invitation stays at all; here the invitations API still lists it.
+   * Whether the users API lists a pending invitation beside the active entry of the same address, as after the
+   * person joined by single sign-on. Unknown: whether such an invitation stays at all; here the invitations API
+   * still lists it, and both APIs still find it by its id.
    * @default false
    */
   showsPendingBesideActive: boolean;
