@@ -145,7 +145,6 @@ const Arguments = exactly({
   ),
   teamIds: v.nullish(
     list(atlasId("a team", "Atlas shows in the address of the team's page"), "the ids of teams, or []"),
-    [],
   ),
   groupRoleAssignments: v.nullish(
     list(
@@ -157,7 +156,6 @@ const Arguments = exactly({
       }),
       "entries of groupId and roles, or []",
     ),
-    [],
   ),
   onAccepted: v.nullish(
     known(
@@ -177,8 +175,9 @@ const Arguments = exactly({
 
 /**
  * Checks the arguments of a program, all of them at once, and brings them to their one spelling: ids and the
- * address in lower case, sets sorted and without duplicates, defaults filled in. So the engine's own
- * comparison of old and new inputs shows exactly what changes in Atlas.
+ * address in lower case, sets sorted and without duplicates, defaults filled in. Teams and project roles that
+ * are left out stay absent, as they are not managed here. So the engine's own comparison of old and new inputs
+ * shows exactly what changes in Atlas.
  */
 export function checkInputs(news: Record<string, unknown>): CheckedInputs {
   // Sent along by the engine, and by the resource to hold its duplicates back: no arguments.
@@ -187,11 +186,15 @@ export function checkInputs(news: Record<string, unknown>): CheckedInputs {
   if (!success) {
     return { inputs: news as unknown as OrgInvitationInputs, failures: issues.map(failure), warnings: [] };
   }
+  const { roles, teamIds, groupRoleAssignments, ...others } = output;
   const inputs: OrgInvitationInputs = {
-    ...output,
-    roles: whereKnown(output.roles, sortedSet),
-    teamIds: whereKnown(output.teamIds, sortedSet),
-    groupRoleAssignments: whereKnown(output.groupRoleAssignments, mergedAssignments),
+    ...others,
+    roles: whereKnown(roles, sortedSet),
+    // Absent where they were left out: the plugin host cannot answer with what is undefined.
+    ...(teamIds && { teamIds: whereKnown(teamIds, sortedSet) }),
+    ...(groupRoleAssignments && {
+      groupRoleAssignments: whereKnown(groupRoleAssignments, mergedAssignments),
+    }),
   };
   return { inputs, failures: [], warnings: warnings(inputs) };
 }
@@ -223,7 +226,7 @@ function whereKnown<Value>(value: Value, spell: (value: Value) => Value): Value 
   return JSON.stringify(value).includes(UNKNOWN) ? value : spell(value);
 }
 
-function warnings({ username, roles, groupRoleAssignments }: OrgInvitationInputs): string[] {
+function warnings({ username, roles, groupRoleAssignments = [] }: OrgInvitationInputs): string[] {
   const unusual = [
     ...knownItems(roles).filter((role) => !ORG_ROLES.includes(role)),
     ...knownItems(groupRoleAssignments)

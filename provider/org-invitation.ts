@@ -22,13 +22,16 @@ export interface OrgInvitationArgs {
   /**
    * Ids of teams that the person is to join, each 24 hexadecimal digits. Updated in place.
    *
-   * @default [] no team: a team given in Atlas shows as drift, and the next `up` takes it away
+   * Teams that are left out are not managed here: they are neither sent, nor shown as drift, nor taken away.
+   * `[]` means none: a team given in Atlas shows as drift, and the next `up` takes it away. An argument that was
+   * declared and is removed takes back the teams that it declared, and leaves those that others gave.
    */
   teamIds?: pulumi.Input<pulumi.Input<string>[]> | undefined;
   /**
    * Roles in projects of the organization. Updated in place.
    *
-   * @default [] no project role
+   * Project roles that are left out are not managed here, as with `teamIds`. `[]` means none. An argument that
+   * was declared and is removed takes back the roles that it declared, and leaves those that others gave.
    */
   groupRoleAssignments?: pulumi.Input<pulumi.Input<GroupRoleAssignmentArgs>[]> | undefined;
   /**
@@ -71,8 +74,8 @@ export class OrgInvitation extends pulumi.CustomResource {
   /** In lower case. */
   declare readonly username: pulumi.Output<string>;
   declare readonly roles: pulumi.Output<string[]>;
-  declare readonly teamIds: pulumi.Output<string[]>;
-  declare readonly groupRoleAssignments: pulumi.Output<{ groupId: string; roles: string[] }[]>;
+  declare readonly teamIds: pulumi.Output<string[] | undefined>;
+  declare readonly groupRoleAssignments: pulumi.Output<{ groupId: string; roles: string[] }[] | undefined>;
   declare readonly onAccepted: pulumi.Output<"fail" | "retain" | "manage">;
   declare readonly reinviteExpired: pulumi.Output<boolean>;
   /** Absent for a person who was a member already, and where the `users` API invited. */

@@ -9,7 +9,7 @@ const project = "5f0000000000000000000002";
 const other = "5f0000000000000000000003";
 const team = "5f0000000000000000000001";
 const least = { orgId, username: "ada@example.com", roles: ["ORG_MEMBER"] };
-const defaults = { teamIds: [], groupRoleAssignments: [], onAccepted: "fail", reinviteExpired: false };
+const defaults = { onAccepted: "fail", reinviteExpired: false };
 
 /** What is wrong with arguments, by property; each is to be wrong once. */
 function wrong(changes: Record<string, unknown>): Record<string, string> {
@@ -44,6 +44,17 @@ test("null counts as absent where an argument is optional", () => {
 
   expect(checkInputs({ ...least, ...nulls })).toEqual(checkInputs(least));
 });
+
+test.each(["teamIds", "groupRoleAssignments"])(
+  "%s stays absent when it is left out, and [] stays []",
+  (name) => {
+    expect(checkInputs(least).inputs).not.toHaveProperty(name);
+    // A property that is undefined counts as present: the plugin host cannot answer with it.
+    expect(checkInputs({ ...least, [name]: null }).inputs).not.toHaveProperty(name);
+    expect(checkInputs({ ...least, [name]: undefined }).inputs).not.toHaveProperty(name);
+    expect(checkInputs({ ...least, [name]: [] }).inputs).toHaveProperty(name, []);
+  },
+);
 
 test("inputs are brought to one spelling", () => {
   const { inputs } = checkInputs({
