@@ -1,3 +1,4 @@
+import { domainToASCII, domainToUnicode } from "node:url";
 import * as v from "valibot";
 import { mergedAssignments, sortedSet } from "./access.ts";
 import { AtlasError } from "./errors.ts";
@@ -63,6 +64,9 @@ const GROUP_ROLES = [
 // Enough to find it in a program; somebody may have given the content of a file.
 const MOST_QUOTED = 200;
 
+// A reader of the message cannot see these, or takes them for a plain blank.
+const INVISIBLE = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/gu;
+
 /** A value that may still be unknown: then nothing is asked of it. */
 function known<Schema extends v.GenericSchema>(schema: Schema) {
   return v.lazy((input) => (input === UNKNOWN ? (v.any() as unknown as Schema) : schema));
@@ -70,7 +74,25 @@ function known<Schema extends v.GenericSchema>(schema: Schema) {
 
 function quoted(value: unknown): string {
   const json = JSON.stringify(value) ?? String(value);
-  return json.length <= MOST_QUOTED ? json : `${json.slice(0, MOST_QUOTED)}…`;
+  const start = json.length <= MOST_QUOTED ? json : `${json.slice(0, MOST_QUOTED)}…`;
+  return start.replace(INVISIBLE, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+}
+
+// HTML's rule for an e-mail address, which knows ASCII only.
+const AsciiAddress = v.pipe(v.string(), v.rfcEmail());
+
+function isEmailAddress(address: string): boolean {
+  const at = address.lastIndexOf("@") + 1;
+  const domain = address.slice(at).toLowerCase();
+  const ascii = domainToASCII(domain);
+  return (
+    v.is(AsciiAddress, address.slice(0, at) + ascii) &&
+    domain.includes(".") &&
+    // domainToASCII silently drops, maps, decodes and cuts off characters (WHATWG URL, "domain to ASCII").
+    (ascii === domain || domainToUnicode(ascii) === domain) &&
+    // Lower case maps characters as well, such as the Kelvin sign to the letter k.
+    address === address.normalize("NFKC")
+  );
 }
 
 function text(what: string) {
@@ -131,9 +153,10 @@ const Arguments = exactly({
   username: known(
     v.pipe(
       text("an e-mail address"),
-      v.regex(
-        /^[^\s@"]+@[^\s@"]+\.[^\s@".]+$/,
-        ({ input }) => `${quoted(input)} is not an e-mail address: give the one to invite the person by`,
+      v.check(
+        isEmailAddress,
+        ({ input }) =>
+          `${quoted(input)} is not an e-mail address: give the plain address, such as ada@example.com`,
       ),
       v.toLowerCase(),
     ),
