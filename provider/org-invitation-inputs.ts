@@ -73,7 +73,8 @@ function known<Schema extends v.GenericSchema>(schema: Schema) {
 }
 
 function quoted(value: unknown): string {
-  const json = JSON.stringify(value) ?? String(value);
+  // JSON has no infinite numbers, and nothing for undefined.
+  const json = (typeof value !== "number" && JSON.stringify(value)) || String(value);
   const start = json.length <= MOST_QUOTED ? json : `${json.slice(0, MOST_QUOTED)}…`;
   return start.replace(INVISIBLE, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }
@@ -96,7 +97,12 @@ function isEmailAddress(address: string): boolean {
 }
 
 function text(what: string) {
-  return v.string(({ input }) => `${quoted(input)} is not ${what}: give a string`);
+  return v.string(({ input }) =>
+    typeof input === "number"
+      ? // YAML reads digits without quotes as a number.
+        `${input} is a number, not ${what}: put it in quotes`
+      : `${quoted(input)} is not ${what}: give a string`,
+  );
 }
 
 function atlasId(what: string, where: string) {

@@ -231,7 +231,7 @@ test.each([
       `${JSON.stringify(id)} is not the id of ${what}: give the 24 hexadecimal digits that ${where}`,
     );
   }
-  for (const id of [5, true, {}, [orgId]]) {
+  for (const id of [true, {}, [orgId]]) {
     expect(at(id)).toBe(`${JSON.stringify(id)} is not the id of ${what}: give a string`);
   }
   expect(at(orgId)).toBeUndefined();
@@ -315,6 +315,45 @@ test.each([
   expect(checkInputs({ ...least, username }).inputs.username).toBe(username.toLowerCase());
 });
 
+// YAML reads digits without quotes as a number, also 5e1234…, which is infinite.
+test.each([
+  [Number("612345678901234567890123"), "6.123456789012346e+23"],
+  [Number.POSITIVE_INFINITY, "Infinity"],
+  [5, "5"],
+])("the number %d in place of a string is refused, with the advice to put it in quotes", (number, shown) => {
+  const groupRoleAssignments = [{ groupId: number, roles: [number] }];
+
+  expect(
+    wrong({
+      orgId: number,
+      username: number,
+      roles: ["ORG_MEMBER", number],
+      teamIds: [number],
+      groupRoleAssignments,
+    }),
+  ).toEqual({
+    orgId: `${shown} is a number, not the id of an organization: put it in quotes`,
+    username: `${shown} is a number, not an e-mail address: put it in quotes`,
+    "roles[1]": `${shown} is a number, not a role: put it in quotes`,
+    "teamIds[0]": `${shown} is a number, not the id of a team: put it in quotes`,
+    "groupRoleAssignments[0].groupId": `${shown} is a number, not the id of a project: put it in quotes`,
+    "groupRoleAssignments[0].roles[0]": `${shown} is a number, not a role: put it in quotes`,
+  });
+});
+
+test("a number in place of a list, an entry or a choice is shown as JavaScript prints it", () => {
+  const reasons = wrong({
+    roles: Number.POSITIVE_INFINITY,
+    teamIds: Number.POSITIVE_INFINITY,
+    groupRoleAssignments: [Number.POSITIVE_INFINITY],
+    onAccepted: Number.POSITIVE_INFINITY,
+    reinviteExpired: Number.POSITIVE_INFINITY,
+  });
+
+  expect(Object.keys(reasons)).toHaveLength(5);
+  for (const reason of Object.values(reasons)) expect(reason).toMatch(/^Infinity is not /);
+});
+
 test("there is at least one role", () => {
   expect(wrong({ roles: [] })).toEqual({
     roles: 'there is no role: give at least one organization role, such as ["ORG_MEMBER"]',
@@ -349,7 +388,7 @@ test("what is not a list is told which list to give", () => {
 test("what is no role is told what one looks like", () => {
   expect(wrong({ roles: ["", 5, null] })).toEqual({
     "roles[0]": '"" is not a role: name one, such as ORG_MEMBER',
-    "roles[1]": "5 is not a role: give a string",
+    "roles[1]": "5 is a number, not a role: put it in quotes",
     "roles[2]": "null is not a role: give a string",
   });
 });
