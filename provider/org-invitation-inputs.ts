@@ -209,11 +209,11 @@ const Arguments = exactly({
  * shows exactly what changes in Atlas.
  */
 export function checkInputs(news: Record<string, unknown>): CheckedInputs {
-  // Sent along by the engine, and by the resource to hold its duplicates back: no arguments.
-  const { __provider, status, ...given } = news;
+  // No arguments: the resource adds the first two, and a refresh the others, so that a plan shows them.
+  const { __provider, __resource, status, expiresAt, ...given } = news;
   const { success, output, issues = [] } = v.safeParse(Arguments, given);
   if (!success) {
-    return { inputs: news as unknown as OrgInvitationInputs, failures: issues.map(failure), warnings: [] };
+    return { inputs: given as unknown as OrgInvitationInputs, failures: issues.map(failure), warnings: [] };
   }
   const { roles, teamIds, groupRoleAssignments, ...others } = output;
   const inputs: OrgInvitationInputs = {

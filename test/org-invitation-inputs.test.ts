@@ -431,11 +431,14 @@ test("null is not enough where an argument is required", () => {
   });
 });
 
-test("what the engine and the resource send along is no argument", () => {
-  const sentAlong = { __provider: "exports.handler=…", status: UNKNOWN };
-
+test.each([
+  ["the provider text", { __provider: "exports.handler=…" }],
+  ["the name of the resource", { __resource: "urn:pulumi:dev::teams::example:Team::ada" }],
+  ["the name of the resource, not known yet", { __resource: UNKNOWN }],
+  ["what an earlier refresh found", { status: "EXPIRED", expiresAt: "2026-09-09T03:03:37Z" }],
+])("%s is no argument, and is dropped", (_, sentAlong) => {
   expect(checkInputs({ ...least, ...sentAlong })).toEqual(checkInputs(least));
-  expect(checkInputs({ ...least, ...sentAlong, status: null })).toEqual(checkInputs(least));
+  expect(checkInputs({ ...sentAlong }).inputs).toEqual({});
 });
 
 test("a role that this version does not know is a warning, once", () => {
