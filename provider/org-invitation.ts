@@ -1,4 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
+import { demandNode } from "./node-version.ts";
+import { demandPackage } from "./package-resolution.ts";
 
 /** Project roles that the person is to have with the invitation. */
 export interface GroupRoleAssignmentArgs {
@@ -99,6 +101,7 @@ export class OrgInvitation extends pulumi.CustomResource {
    *   invitation and, under `onAccepted` `retain` or `manage`, a member are adopted on creation instead.
    */
   constructor(name: string, args: OrgInvitationArgs, opts?: pulumi.CustomResourceOptions) {
+    demandRuntime();
     const { orgId, username, roles, teamIds, groupRoleAssignments, onAccepted, reinviteExpired } = args;
     const declared = declaration(name, orgId, username);
     super(
@@ -126,6 +129,18 @@ export class OrgInvitation extends pulumi.CustomResource {
       },
       opts,
     );
+  }
+}
+
+/** Refuses what would fail only in Pulumi's plugin, and there without a word on what to do. */
+function demandRuntime(): void {
+  try {
+    demandNode();
+    // Set by Pulumi's language host, which runs the program in the folder of the plugin (cmd/run of the SDK). An
+    // inline program of the Automation API may run in another folder.
+    if (process.env.PULUMI_NODEJS_ENGINE !== undefined) demandPackage();
+  } catch (error) {
+    throw new pulumi.RunError((error as Error).message);
   }
 }
 

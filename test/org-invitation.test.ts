@@ -1,6 +1,20 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
+import { AtlasConfigError } from "../provider/errors.ts";
+import { demandNode } from "../provider/node-version.ts";
 import { OrgInvitation, type OrgInvitationArgs } from "../provider/org-invitation.ts";
+
+vi.mock(import("../provider/node-version.ts"), async (original) => ({
+  demandNode: vi.fn((await original()).demandNode),
+}));
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
 
 const orgId = "32b6e34b3d91647abb20e7b8";
 const project = "5f0000000000000000000002";
@@ -272,4 +286,35 @@ test("in a preview, a person who is not known yet is registered as unknown", asy
   expect(inputs.one.orgId).toBe(orgId);
   expect(pulumi.isUnknown(inputs.here.orgId)).toBe(true);
   expect(inputs.here.username).toBe("ada@example.com");
+});
+
+test("a Node that is too old is told in one sentence, before anything is registered", () => {
+  const registered = startProgram();
+  vi.mocked(demandNode).mockImplementationOnce(() => {
+    throw new AtlasConfigError("It needs another Node.");
+  });
+
+  const declare = () => new OrgInvitation("ada", ada);
+
+  expect(declare).toThrow(pulumi.RunError);
+  vi.mocked(demandNode).mockImplementationOnce(() => {
+    throw new AtlasConfigError("It needs another Node.");
+  });
+  expect(declare).toThrow(/^It needs another Node\.$/);
+  expect(registered).toEqual([]);
+});
+
+test("a package that Pulumi cannot load is told in one sentence, but only where Pulumi runs the program", () => {
+  const folder = mkdtempSync(join(tmpdir(), "pulumi-atlas-program-"));
+  vi.spyOn(process, "cwd").mockReturnValue(folder);
+  startProgram();
+  const declare = (name: string) => new OrgInvitation(name, { ...ada, username: `${name}@example.com` });
+
+  expect(() => declare("ada")).not.toThrow();
+
+  // Pulumi's language host sets it.
+  vi.stubEnv("PULUMI_NODEJS_ENGINE", "127.0.0.1:1");
+  expect(() => declare("bob")).toThrow(pulumi.RunError);
+  expect(() => declare("eve")).toThrow(/^Pulumi loads pulumi-atlas-invitations from .*package\.json\.$/);
+  rmSync(folder, { recursive: true });
 });
