@@ -57,6 +57,8 @@ export interface OrgInvitationArgs {
   reinviteExpired?: pulumi.Input<boolean> | undefined;
 }
 
+const TYPE = "pulumi-nodejs:dynamic/mongodbatlas:OrgInvitation";
+
 /**
  * The constant that makes the plugin host load `./provider` of this package: of the program's own copy, and of
  * this repository by its own name. Every state file holds it, so it never changes, and it holds no secret.
@@ -103,9 +105,9 @@ export class OrgInvitation extends pulumi.CustomResource {
   constructor(name: string, args: OrgInvitationArgs, opts?: pulumi.CustomResourceOptions) {
     demandRuntime();
     const { orgId, username, roles, teamIds, groupRoleAssignments, onAccepted, reinviteExpired } = args;
-    const declared = declaration(name, orgId, username);
+    const resource = { name, urn: () => urnOf(name, opts?.parent) };
     super(
-      "pulumi-nodejs:dynamic/mongodbatlas:OrgInvitation",
+      TYPE,
       name,
       {
         // What is no argument of ours goes along, so that the check can name it.
@@ -120,11 +122,12 @@ export class OrgInvitation extends pulumi.CustomResource {
         // Every output is named here, or Pulumi forgets it once an update leaves it out (pulumi#6587).
         invitationId: undefined,
         userId: undefined,
-        status: declared,
+        status: undefined,
         createdAt: undefined,
         expiresAt: undefined,
         inviterUsername: undefined,
         orgName: undefined,
+        __resource: onceDeclared(resource, orgId, username),
         __provider: PROVIDER,
       },
       opts,
@@ -144,27 +147,64 @@ function demandRuntime(): void {
   }
 }
 
+interface Declaration {
+  name: string;
+  urn: () => Promise<string>;
+}
+
+/** A promise, as an output would make the resource depend on its parent, and so on all children of a component. */
+function urnOf(name: string, parent: pulumi.Resource | undefined): Promise<string> {
+  return new Promise((resolve) => {
+    pulumi.createUrn(name, TYPE, parent).apply(resolve);
+  });
+}
+
 /** The resources of each run of a program, by person and organization. */
-const runs = new WeakMap<object, Map<string, string>>();
+const runs = new WeakMap<object, Map<string, Declaration>>();
 
 /**
- * `undefined`, once it is clear that no other resource declares the same person. As an input it holds back the
- * registration of the second one; it stands in the place of an output, where the check of inputs drops it.
+ * The URN of the resource, once it is clear that no other resource declares the same person. As an input it holds
+ * back the registration of a second one, and tells the plugin which resource it is; the check of inputs drops it.
+ * It is `undefined` where mocks take the place of the engine, so that a program's tests see only what it declares.
  */
-function declaration(name: string, orgId: pulumi.Input<string>, username: pulumi.Input<string>) {
+function onceDeclared(
+  resource: Declaration,
+  orgId: pulumi.Input<string>,
+  username: pulumi.Input<string>,
+): pulumi.Input<string | undefined> {
   // Each run has a connection to the engine of its own, and so has each of a program's tests that sets its mocks.
   const run = pulumi.runtime.getMonitor() ?? runs;
-  const declared = runs.get(run) ?? new Map<string, string>();
+  const declared = runs.get(run) ?? new Map<string, Declaration>();
   runs.set(run, declared);
-  const declare = (orgId: string, username: string): undefined => {
+  const urn = async () => (pulumi.runtime.getEngine() ? resource.urn() : undefined);
+  const declare = (orgId: unknown, username: unknown): Promise<string | undefined> => {
+    // The check of inputs refuses these: a variable that is not set, for one, names nobody.
+    if (!isText(orgId) || !isText(username)) return urn();
     const person = `${username} in ${orgId}`.toLowerCase();
     const other = declared.get(person);
-    if (other !== undefined) throw new DeclaredTwiceError(person, other, name);
-    declared.set(person, name);
+    if (other === undefined) {
+      declared.set(person, resource);
+      return urn();
+    }
+    if (other.name !== resource.name) throw new DeclaredTwiceError(person, other.name, resource.name);
+    return sameResource(person, other, resource).then(urn);
   };
   // Before anything is registered, where both are known already.
   if (typeof orgId === "string" && typeof username === "string") return declare(orgId, username);
-  return pulumi.all([orgId, username]).apply(([orgId, username]) => declare(orgId, username));
+  // The name of the resource is no secret, even if the person is.
+  return pulumi
+    .unsecret(pulumi.all([orgId, username]))
+    .apply(([orgId, username]) => declare(orgId, username));
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value.trim() !== "";
+}
+
+/** A resource is declared again where several tests of a program share their mocks; an engine refuses it. */
+async function sameResource(person: string, one: Declaration, other: Declaration): Promise<void> {
+  const [urn, otherUrn] = await Promise.all([one.urn(), other.urn()]);
+  if (urn !== otherUrn) throw new DeclaredTwiceError(person, urn, otherUrn);
 }
 
 /** Shown as one line without a stack, also where it comes out of an input: its text cannot be added to. */
