@@ -72,6 +72,9 @@ const PROVIDER =
  * The Pulumi id is the invitation's id, or the user's id where Atlas gave no invitation id. A person who is
  * invited already is adopted, with no second e-mail. Declaring the same person of the same organization
  * twice in one program is an error that names both resources.
+ *
+ * Give a resource that is renamed, or moved to another parent, `aliases`: Pulumi takes it for a new resource
+ * otherwise, and deletes the old one.
  */
 export class OrgInvitation extends pulumi.CustomResource {
   declare readonly orgId: pulumi.Output<string>;
@@ -99,8 +102,9 @@ export class OrgInvitation extends pulumi.CustomResource {
   /**
    * @param name Name of the resource, unique in the stack.
    * @param args What is declared of the person.
-   * @param opts Resource options of Pulumi. `import` does not work for dynamic resources: a pending
-   *   invitation and, under `onAccepted` `retain` or `manage`, a member are adopted on creation instead.
+   * @param opts Resource options of Pulumi. The class sets none of them, and so not `deleteBeforeReplace`. A
+   *   renamed resource needs `aliases`. `import` does not work for dynamic resources: a pending invitation and,
+   *   under `onAccepted` `retain` or `manage`, a member are adopted on creation instead.
    */
   constructor(name: string, args: OrgInvitationArgs, opts?: pulumi.CustomResourceOptions) {
     demandRuntime();
