@@ -11,6 +11,13 @@ export interface Access {
   groupRoleAssignments: GroupRoleAssignment[];
 }
 
+/** What a program declares of an access. What is left out is not managed here; `[]` means none. */
+export interface DeclaredAccess {
+  roles: string[];
+  teamIds?: string[] | undefined;
+  groupRoleAssignments?: GroupRoleAssignment[] | undefined;
+}
+
 /** The set in its one spelling: sorted, nothing twice. */
 export function sortedSet(values: readonly string[]): string[] {
   return [...new Set(values)].sort();

@@ -1,4 +1,4 @@
-import { type Access, sameAccess } from "./access.ts";
+import { type Access, type DeclaredAccess, sameAccess } from "./access.ts";
 import { AtlasError, sentence } from "./errors.ts";
 import { type InvitationsApi, isConflict, OutdatedError, type Person } from "./invitations-api.ts";
 import {
@@ -13,7 +13,7 @@ import {
 import type { People } from "./people.ts";
 
 /** What a program declares about a person, checked and in its one spelling. */
-export interface OrgInvitationInputs extends Access {
+export interface OrgInvitationInputs extends DeclaredAccess {
   orgId: string;
   username: string;
   onAccepted: OnAccepted;
@@ -71,7 +71,7 @@ export class Lifecycle {
 
   /** Grants what is declared. Only the access is Atlas's business: a change of the rest sends nothing. */
   async update(state: OrgInvitationState, inputs: OrgInvitationInputs): Promise<OrgInvitationState> {
-    if (sameAccess(state, inputs)) return { ...state, ...inputs };
+    if (sameAccess(accessOf(state), accessOf(inputs))) return { ...state, ...inputs };
     return stateOf(inputs, await this.#grant(state, inputs), state);
   }
 
@@ -102,10 +102,10 @@ export class Lifecycle {
       if (step === "refuse") throw new AtlasError(refusal(operation, row, { ...person, ...inputs }));
       if (step === "invite" || !person) return this.#invite(inputs, isLastLook);
       if (operation === "create") this.#notify(adoption(row, { ...person, ...inputs }));
-      if (step === "keepMember" || sameAccess(person.access, inputs)) return person;
+      if (step === "keepMember" || sameAccess(person.access, accessOf(inputs))) return person;
       return step === "grantInvited"
-        ? this.#api.updateOrgInvite(inputs.orgId, person, inputs)
-        : this.#api.updateMember(inputs.orgId, person, inputs);
+        ? this.#api.updateOrgInvite(inputs.orgId, person, accessOf(inputs))
+        : this.#api.updateMember(inputs.orgId, person, accessOf(inputs));
     });
   }
 
@@ -114,12 +114,14 @@ export class Lifecycle {
     const { orgId, username } = inputs;
     let invited: Person;
     try {
-      invited = await this.#api.createOrgInvite(orgId, username, inputs, () => this.#expectUnknown(inputs));
+      invited = await this.#api.createOrgInvite(orgId, username, accessOf(inputs), () =>
+        this.#expectUnknown(inputs),
+      );
     } catch (error) {
       if (isLastLook || !(isConflict(error) || error instanceof OutdatedError)) throw error;
       return undefined;
     }
-    if (sameAccess(invited.access, inputs)) return invited;
+    if (sameAccess(invited.access, accessOf(inputs))) return invited;
     // Whether every generation heeds teams and project roles in this request is unknown.
     const state = stateOf(inputs, invited);
     try {
@@ -132,7 +134,7 @@ export class Lifecycle {
   /** Brings somebody known to what is declared; to look them up is needed only where they are not pending. */
   async #grant(state: OrgInvitationState, inputs: OrgInvitationInputs): Promise<Person> {
     const updated = await this.#whilePending(state, () =>
-      this.#api.updateOrgInvite(state.orgId, state, inputs),
+      this.#api.updateOrgInvite(state.orgId, state, accessOf(inputs)),
     );
     return updated ?? (await this.#settle("update", inputs));
   }
@@ -192,6 +194,10 @@ export class Lifecycle {
       );
     }
   }
+}
+
+function accessOf({ roles, teamIds = [], groupRoleAssignments = [] }: DeclaredAccess): Access {
+  return { roles, teamIds, groupRoleAssignments };
 }
 
 /** The state after Atlas spoke. What it no longer tells of the same invitation, such as its id, stays known. */

@@ -1,3 +1,4 @@
+import { domainToASCII, domainToUnicode } from "node:url";
 import * as v from "valibot";
 import { mergedAssignments, sortedSet } from "./access.ts";
 import { AtlasError } from "./errors.ts";
@@ -63,18 +64,45 @@ const GROUP_ROLES = [
 // Enough to find it in a program; somebody may have given the content of a file.
 const MOST_QUOTED = 200;
 
+// A reader of the message cannot see these, or takes them for a plain blank.
+const INVISIBLE = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/gu;
+
 /** A value that may still be unknown: then nothing is asked of it. */
 function known<Schema extends v.GenericSchema>(schema: Schema) {
   return v.lazy((input) => (input === UNKNOWN ? (v.any() as unknown as Schema) : schema));
 }
 
 function quoted(value: unknown): string {
-  const json = JSON.stringify(value) ?? String(value);
-  return json.length <= MOST_QUOTED ? json : `${json.slice(0, MOST_QUOTED)}…`;
+  // JSON has no infinite numbers, and nothing for undefined.
+  const json = (typeof value !== "number" && JSON.stringify(value)) || String(value);
+  const start = json.length <= MOST_QUOTED ? json : `${json.slice(0, MOST_QUOTED)}…`;
+  return start.replace(INVISIBLE, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+}
+
+// HTML's rule for an e-mail address, which knows ASCII only.
+const AsciiAddress = v.pipe(v.string(), v.rfcEmail());
+
+function isEmailAddress(address: string): boolean {
+  const at = address.lastIndexOf("@") + 1;
+  const domain = address.slice(at).toLowerCase();
+  const ascii = domainToASCII(domain);
+  return (
+    v.is(AsciiAddress, address.slice(0, at) + ascii) &&
+    domain.includes(".") &&
+    // domainToASCII silently drops, maps, decodes and cuts off characters (WHATWG URL, "domain to ASCII").
+    (ascii === domain || domainToUnicode(ascii) === domain) &&
+    // Lower case maps characters as well, such as the Kelvin sign to the letter k.
+    address === address.normalize("NFKC")
+  );
 }
 
 function text(what: string) {
-  return v.string(({ input }) => `${quoted(input)} is not ${what}: give a string`);
+  return v.string(({ input }) =>
+    typeof input === "number"
+      ? // YAML reads digits without quotes as a number.
+        `${input} is a number, not ${what}: put it in quotes`
+      : `${quoted(input)} is not ${what}: give a string`,
+  );
 }
 
 function atlasId(what: string, where: string) {
@@ -131,9 +159,10 @@ const Arguments = exactly({
   username: known(
     v.pipe(
       text("an e-mail address"),
-      v.regex(
-        /^[^\s@"]+@[^\s@"]+\.[^\s@".]+$/,
-        ({ input }) => `${quoted(input)} is not an e-mail address: give the one to invite the person by`,
+      v.check(
+        isEmailAddress,
+        ({ input }) =>
+          `${quoted(input)} is not an e-mail address: give the plain address, such as ada@example.com`,
       ),
       v.toLowerCase(),
     ),
@@ -145,7 +174,6 @@ const Arguments = exactly({
   ),
   teamIds: v.nullish(
     list(atlasId("a team", "Atlas shows in the address of the team's page"), "the ids of teams, or []"),
-    [],
   ),
   groupRoleAssignments: v.nullish(
     list(
@@ -157,7 +185,6 @@ const Arguments = exactly({
       }),
       "entries of groupId and roles, or []",
     ),
-    [],
   ),
   onAccepted: v.nullish(
     known(
@@ -177,21 +204,26 @@ const Arguments = exactly({
 
 /**
  * Checks the arguments of a program, all of them at once, and brings them to their one spelling: ids and the
- * address in lower case, sets sorted and without duplicates, defaults filled in. So the engine's own
- * comparison of old and new inputs shows exactly what changes in Atlas.
+ * address in lower case, sets sorted and without duplicates, defaults filled in. Teams and project roles that
+ * are left out stay absent, as they are not managed here. So the engine's own comparison of old and new inputs
+ * shows exactly what changes in Atlas.
  */
 export function checkInputs(news: Record<string, unknown>): CheckedInputs {
-  // Sent along by the engine, and by the resource to hold its duplicates back: no arguments.
-  const { __provider, status, ...given } = news;
+  // No arguments: the resource adds the first two, and a refresh the others, so that a plan shows them.
+  const { __provider, __resource, status, expiresAt, ...given } = news;
   const { success, output, issues = [] } = v.safeParse(Arguments, given);
   if (!success) {
-    return { inputs: news as unknown as OrgInvitationInputs, failures: issues.map(failure), warnings: [] };
+    return { inputs: given as unknown as OrgInvitationInputs, failures: issues.map(failure), warnings: [] };
   }
+  const { roles, teamIds, groupRoleAssignments, ...others } = output;
   const inputs: OrgInvitationInputs = {
-    ...output,
-    roles: whereKnown(output.roles, sortedSet),
-    teamIds: whereKnown(output.teamIds, sortedSet),
-    groupRoleAssignments: whereKnown(output.groupRoleAssignments, mergedAssignments),
+    ...others,
+    roles: whereKnown(roles, sortedSet),
+    // Absent where they were left out: the plugin host cannot answer with what is undefined.
+    ...(teamIds && { teamIds: whereKnown(teamIds, sortedSet) }),
+    ...(groupRoleAssignments && {
+      groupRoleAssignments: whereKnown(groupRoleAssignments, mergedAssignments),
+    }),
   };
   return { inputs, failures: [], warnings: warnings(inputs) };
 }
@@ -223,7 +255,7 @@ function whereKnown<Value>(value: Value, spell: (value: Value) => Value): Value 
   return JSON.stringify(value).includes(UNKNOWN) ? value : spell(value);
 }
 
-function warnings({ username, roles, groupRoleAssignments }: OrgInvitationInputs): string[] {
+function warnings({ username, roles, groupRoleAssignments = [] }: OrgInvitationInputs): string[] {
   const unusual = [
     ...knownItems(roles).filter((role) => !ORG_ROLES.includes(role)),
     ...knownItems(groupRoleAssignments)

@@ -1,4 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
+import { demandNode } from "./node-version.ts";
+import { demandPackage } from "./package-resolution.ts";
 
 /** Project roles that the person is to have with the invitation. */
 export interface GroupRoleAssignmentArgs {
@@ -22,13 +24,16 @@ export interface OrgInvitationArgs {
   /**
    * Ids of teams that the person is to join, each 24 hexadecimal digits. Updated in place.
    *
-   * @default [] no team: a team given in Atlas shows as drift, and the next `up` takes it away
+   * Teams that are left out are not managed here: they are neither sent, nor shown as drift, nor taken away.
+   * `[]` means none: a team given in Atlas shows as drift, and the next `up` takes it away. An argument that was
+   * declared and is removed takes back the teams that it declared, and leaves those that others gave.
    */
   teamIds?: pulumi.Input<pulumi.Input<string>[]> | undefined;
   /**
    * Roles in projects of the organization. Updated in place.
    *
-   * @default [] no project role
+   * Project roles that are left out are not managed here, as with `teamIds`. `[]` means none. An argument that
+   * was declared and is removed takes back the roles that it declared, and leaves those that others gave.
    */
   groupRoleAssignments?: pulumi.Input<pulumi.Input<GroupRoleAssignmentArgs>[]> | undefined;
   /**
@@ -52,6 +57,8 @@ export interface OrgInvitationArgs {
   reinviteExpired?: pulumi.Input<boolean> | undefined;
 }
 
+const TYPE = "pulumi-nodejs:dynamic/mongodbatlas:OrgInvitation";
+
 /**
  * The constant that makes the plugin host load `./provider` of this package: of the program's own copy, and of
  * this repository by its own name. Every state file holds it, so it never changes, and it holds no secret.
@@ -65,14 +72,17 @@ const PROVIDER =
  * The Pulumi id is the invitation's id, or the user's id where Atlas gave no invitation id. A person who is
  * invited already is adopted, with no second e-mail. Declaring the same person of the same organization
  * twice in one program is an error that names both resources.
+ *
+ * Give a resource that is renamed, or moved to another parent, `aliases`: Pulumi takes it for a new resource
+ * otherwise, and deletes the old one.
  */
 export class OrgInvitation extends pulumi.CustomResource {
   declare readonly orgId: pulumi.Output<string>;
   /** In lower case. */
   declare readonly username: pulumi.Output<string>;
   declare readonly roles: pulumi.Output<string[]>;
-  declare readonly teamIds: pulumi.Output<string[]>;
-  declare readonly groupRoleAssignments: pulumi.Output<{ groupId: string; roles: string[] }[]>;
+  declare readonly teamIds: pulumi.Output<string[] | undefined>;
+  declare readonly groupRoleAssignments: pulumi.Output<{ groupId: string; roles: string[] }[] | undefined>;
   declare readonly onAccepted: pulumi.Output<"fail" | "retain" | "manage">;
   declare readonly reinviteExpired: pulumi.Output<boolean>;
   /** Absent for a person who was a member already, and where the `users` API invited. */
@@ -92,14 +102,16 @@ export class OrgInvitation extends pulumi.CustomResource {
   /**
    * @param name Name of the resource, unique in the stack.
    * @param args What is declared of the person.
-   * @param opts Resource options of Pulumi. `import` does not work for dynamic resources: a pending
-   *   invitation and, under `onAccepted` `retain` or `manage`, a member are adopted on creation instead.
+   * @param opts Resource options of Pulumi. The class sets none of them, and so not `deleteBeforeReplace`. A
+   *   renamed resource needs `aliases`. `import` does not work for dynamic resources: a pending invitation and,
+   *   under `onAccepted` `retain` or `manage`, a member are adopted on creation instead.
    */
   constructor(name: string, args: OrgInvitationArgs, opts?: pulumi.CustomResourceOptions) {
+    demandRuntime();
     const { orgId, username, roles, teamIds, groupRoleAssignments, onAccepted, reinviteExpired } = args;
-    const declared = declaration(name, orgId, username);
+    const resource = { name, urn: () => urnOf(name, opts?.parent) };
     super(
-      "pulumi-nodejs:dynamic/mongodbatlas:OrgInvitation",
+      TYPE,
       name,
       {
         // What is no argument of ours goes along, so that the check can name it.
@@ -114,11 +126,12 @@ export class OrgInvitation extends pulumi.CustomResource {
         // Every output is named here, or Pulumi forgets it once an update leaves it out (pulumi#6587).
         invitationId: undefined,
         userId: undefined,
-        status: declared,
+        status: undefined,
         createdAt: undefined,
         expiresAt: undefined,
         inviterUsername: undefined,
         orgName: undefined,
+        __resource: onceDeclared(resource, orgId, username),
         __provider: PROVIDER,
       },
       opts,
@@ -126,27 +139,76 @@ export class OrgInvitation extends pulumi.CustomResource {
   }
 }
 
+/** Refuses what would fail only in Pulumi's plugin, and there without a word on what to do. */
+function demandRuntime(): void {
+  try {
+    demandNode();
+    // Set by Pulumi's language host, which runs the program in the folder of the plugin (cmd/run of the SDK). An
+    // inline program of the Automation API may run in another folder.
+    if (process.env.PULUMI_NODEJS_ENGINE !== undefined) demandPackage();
+  } catch (error) {
+    throw new pulumi.RunError((error as Error).message);
+  }
+}
+
+interface Declaration {
+  name: string;
+  urn: () => Promise<string>;
+}
+
+/** A promise, as an output would make the resource depend on its parent, and so on all children of a component. */
+function urnOf(name: string, parent: pulumi.Resource | undefined): Promise<string> {
+  return new Promise((resolve) => {
+    pulumi.createUrn(name, TYPE, parent).apply(resolve);
+  });
+}
+
 /** The resources of each run of a program, by person and organization. */
-const runs = new WeakMap<object, Map<string, string>>();
+const runs = new WeakMap<object, Map<string, Declaration>>();
 
 /**
- * `undefined`, once it is clear that no other resource declares the same person. As an input it holds back the
- * registration of the second one; it stands in the place of an output, where the check of inputs drops it.
+ * The URN of the resource, once it is clear that no other resource declares the same person. As an input it holds
+ * back the registration of a second one, and tells the plugin which resource it is; the check of inputs drops it.
+ * It is `undefined` where mocks take the place of the engine, so that a program's tests see only what it declares.
  */
-function declaration(name: string, orgId: pulumi.Input<string>, username: pulumi.Input<string>) {
+function onceDeclared(
+  resource: Declaration,
+  orgId: pulumi.Input<string>,
+  username: pulumi.Input<string>,
+): pulumi.Input<string | undefined> {
   // Each run has a connection to the engine of its own, and so has each of a program's tests that sets its mocks.
   const run = pulumi.runtime.getMonitor() ?? runs;
-  const declared = runs.get(run) ?? new Map<string, string>();
+  const declared = runs.get(run) ?? new Map<string, Declaration>();
   runs.set(run, declared);
-  const declare = (orgId: string, username: string): undefined => {
+  const urn = async () => (pulumi.runtime.getEngine() ? resource.urn() : undefined);
+  const declare = (orgId: unknown, username: unknown): Promise<string | undefined> => {
+    // The check of inputs refuses these: a variable that is not set, for one, names nobody.
+    if (!isText(orgId) || !isText(username)) return urn();
     const person = `${username} in ${orgId}`.toLowerCase();
     const other = declared.get(person);
-    if (other !== undefined) throw new DeclaredTwiceError(person, other, name);
-    declared.set(person, name);
+    if (other === undefined) {
+      declared.set(person, resource);
+      return urn();
+    }
+    if (other.name !== resource.name) throw new DeclaredTwiceError(person, other.name, resource.name);
+    return sameResource(person, other, resource).then(urn);
   };
   // Before anything is registered, where both are known already.
   if (typeof orgId === "string" && typeof username === "string") return declare(orgId, username);
-  return pulumi.all([orgId, username]).apply(([orgId, username]) => declare(orgId, username));
+  // The name of the resource is no secret, even if the person is.
+  return pulumi
+    .unsecret(pulumi.all([orgId, username]))
+    .apply(([orgId, username]) => declare(orgId, username));
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value.trim() !== "";
+}
+
+/** A resource is declared again where several tests of a program share their mocks; an engine refuses it. */
+async function sameResource(person: string, one: Declaration, other: Declaration): Promise<void> {
+  const [urn, otherUrn] = await Promise.all([one.urn(), other.urn()]);
+  if (urn !== otherUrn) throw new DeclaredTwiceError(person, urn, otherUrn);
 }
 
 /** Shown as one line without a stack, also where it comes out of an input: its text cannot be added to. */

@@ -9,7 +9,7 @@ const project = "5f0000000000000000000002";
 const other = "5f0000000000000000000003";
 const team = "5f0000000000000000000001";
 const least = { orgId, username: "ada@example.com", roles: ["ORG_MEMBER"] };
-const defaults = { teamIds: [], groupRoleAssignments: [], onAccepted: "fail", reinviteExpired: false };
+const defaults = { onAccepted: "fail", reinviteExpired: false };
 
 /** What is wrong with arguments, by property; each is to be wrong once. */
 function wrong(changes: Record<string, unknown>): Record<string, string> {
@@ -44,6 +44,17 @@ test("null counts as absent where an argument is optional", () => {
 
   expect(checkInputs({ ...least, ...nulls })).toEqual(checkInputs(least));
 });
+
+test.each(["teamIds", "groupRoleAssignments"])(
+  "%s stays absent when it is left out, and [] stays []",
+  (name) => {
+    expect(checkInputs(least).inputs).not.toHaveProperty(name);
+    // A property that is undefined counts as present: the plugin host cannot answer with it.
+    expect(checkInputs({ ...least, [name]: null }).inputs).not.toHaveProperty(name);
+    expect(checkInputs({ ...least, [name]: undefined }).inputs).not.toHaveProperty(name);
+    expect(checkInputs({ ...least, [name]: [] }).inputs).toHaveProperty(name, []);
+  },
+);
 
 test("inputs are brought to one spelling", () => {
   const { inputs } = checkInputs({
@@ -220,40 +231,128 @@ test.each([
       `${JSON.stringify(id)} is not the id of ${what}: give the 24 hexadecimal digits that ${where}`,
     );
   }
-  for (const id of [5, true, {}, [orgId]]) {
+  for (const id of [true, {}, [orgId]]) {
     expect(at(id)).toBe(`${JSON.stringify(id)} is not the id of ${what}: give a string`);
   }
   expect(at(orgId)).toBeUndefined();
 });
 
 test.each([
+  "",
   "ada",
   "ada@",
   "@example.com",
+  "example.com",
   "ada@example",
   "a da@example.com",
   "ada@exa mple.com",
   "ada@example.com.",
+  "ada@example..com",
+  "ada@-example.com",
   "a@b@c.de",
-])("%j is no e-mail address", (username) => {
+  "ada@example.com;",
+  "ada@example.com,bob@example.com",
+  "<ada@example.com>",
+  "Ada <ada@example.com>",
+  "'ada@example.com'",
+  '"ada"@example.com',
+  "mailto:ada@example.com",
+  " ada@example.com",
+  "ada@example.com ",
+  "ada@example.com\n",
+  // An address is compared as it is written, so that two spellings of one domain would be two people.
+  "ada@bu\u0308cher.example",
+  "ada@ｅｘａｍｐｌｅ.com",
+  "ａｄａ@example.com",
+  "ada@example。com",
+  "ada@\u212Aelvin.example",
+  // What the conversion of a Unicode domain to ASCII decodes, or cuts off.
+  "ada@b%C3%BCcher.example",
+  "ada@bücher.example/shop",
+  "ada@bücher.example:25",
+  "jörg@example.com",
+])("%j is refused as an e-mail address", (username) => {
   expect(wrong({ username })).toEqual({
-    username: `"${username}" is not an e-mail address: give the one to invite the person by`,
+    username: `${JSON.stringify(username)} is not an e-mail address: give the plain address, such as ada@example.com`,
   });
 });
 
-test.each(["", " ada@example.com", "ada@example.com\n", '"ada"@example.com', "Ada <ada@example.com>"])(
-  "%j is no e-mail address that could be invited by",
-  (username) => {
-    expect(Object.keys(wrong({ username }))).toEqual(["username"]);
-  },
-);
+test.each([
+  ["a zero-width space", "\u200B", "200b"],
+  ["a zero-width joiner", "\u200D", "200d"],
+  ["a byte order mark", "\uFEFF", "feff"],
+  ["a soft hyphen", "\u00AD", "ad"],
+  ["a variation selector", "\uFE0F", "fe0f"],
+  ["a mark of direction", "\u202E", "202e"],
+  ["a blank that does not break", "\u00A0", "a0"],
+  ["an invisible tag", "\u{E0061}", "e0061"],
+])("an address with %s is refused, and the message shows the character", (_, character, digits) => {
+  const shown = (username: string) => wrong({ username }).username;
 
-test.each(["ada+atlas@example.com", "a.d_a-1@mail.example.co.uk", "o'ada@example.com", "ädä@exämple.com"])(
-  "%j is an e-mail address",
-  (username) => {
-    expect(wrong({ username })).toEqual({});
-  },
-);
+  for (const [before, after] of [
+    ["", "ada@example.com"],
+    ["ada", "@example.com"],
+    ["ada@exam", "ple.com"],
+    ["ada@büch", "er.example"],
+    ["ada@example.com", ""],
+  ]) {
+    expect(shown(`${before}${character}${after}`)).toBe(
+      `"${before}\\u{${digits}}${after}" is not an e-mail address: give the plain address, such as ada@example.com`,
+    );
+  }
+});
+
+test.each([
+  "ada+atlas@example.com",
+  "a.d_a-1@mail.example.co.uk",
+  "o'brien+x@example.com",
+  "jorg@bücher.example",
+  "jorg@xn--bcher-kva.example",
+  "JORG@BÜCHER.example",
+  "ada@例え.テスト",
+])("%j is an e-mail address", (username) => {
+  expect(wrong({ username })).toEqual({});
+  expect(checkInputs({ ...least, username }).inputs.username).toBe(username.toLowerCase());
+});
+
+// YAML reads digits without quotes as a number, also 5e1234…, which is infinite.
+test.each([
+  [Number("612345678901234567890123"), "6.123456789012346e+23"],
+  [Number.POSITIVE_INFINITY, "Infinity"],
+  [5, "5"],
+])("the number %d in place of a string is refused, with the advice to put it in quotes", (number, shown) => {
+  const groupRoleAssignments = [{ groupId: number, roles: [number] }];
+
+  expect(
+    wrong({
+      orgId: number,
+      username: number,
+      roles: ["ORG_MEMBER", number],
+      teamIds: [number],
+      groupRoleAssignments,
+    }),
+  ).toEqual({
+    orgId: `${shown} is a number, not the id of an organization: put it in quotes`,
+    username: `${shown} is a number, not an e-mail address: put it in quotes`,
+    "roles[1]": `${shown} is a number, not a role: put it in quotes`,
+    "teamIds[0]": `${shown} is a number, not the id of a team: put it in quotes`,
+    "groupRoleAssignments[0].groupId": `${shown} is a number, not the id of a project: put it in quotes`,
+    "groupRoleAssignments[0].roles[0]": `${shown} is a number, not a role: put it in quotes`,
+  });
+});
+
+test("a number in place of a list, an entry or a choice is shown as JavaScript prints it", () => {
+  const reasons = wrong({
+    roles: Number.POSITIVE_INFINITY,
+    teamIds: Number.POSITIVE_INFINITY,
+    groupRoleAssignments: [Number.POSITIVE_INFINITY],
+    onAccepted: Number.POSITIVE_INFINITY,
+    reinviteExpired: Number.POSITIVE_INFINITY,
+  });
+
+  expect(Object.keys(reasons)).toHaveLength(5);
+  for (const reason of Object.values(reasons)) expect(reason).toMatch(/^Infinity is not /);
+});
 
 test("there is at least one role", () => {
   expect(wrong({ roles: [] })).toEqual({
@@ -289,7 +388,7 @@ test("what is not a list is told which list to give", () => {
 test("what is no role is told what one looks like", () => {
   expect(wrong({ roles: ["", 5, null] })).toEqual({
     "roles[0]": '"" is not a role: name one, such as ORG_MEMBER',
-    "roles[1]": "5 is not a role: give a string",
+    "roles[1]": "5 is a number, not a role: put it in quotes",
     "roles[2]": "null is not a role: give a string",
   });
 });
@@ -332,11 +431,14 @@ test("null is not enough where an argument is required", () => {
   });
 });
 
-test("what the engine and the resource send along is no argument", () => {
-  const sentAlong = { __provider: "exports.handler=…", status: UNKNOWN };
-
+test.each([
+  ["the provider text", { __provider: "exports.handler=…" }],
+  ["the name of the resource", { __resource: "urn:pulumi:dev::teams::example:Team::ada" }],
+  ["the name of the resource, not known yet", { __resource: UNKNOWN }],
+  ["what an earlier refresh found", { status: "EXPIRED", expiresAt: "2026-09-09T03:03:37Z" }],
+])("%s is no argument, and is dropped", (_, sentAlong) => {
   expect(checkInputs({ ...least, ...sentAlong })).toEqual(checkInputs(least));
-  expect(checkInputs({ ...least, ...sentAlong, status: null })).toEqual(checkInputs(least));
+  expect(checkInputs({ ...sentAlong }).inputs).toEqual({});
 });
 
 test("a role that this version does not know is a warning, once", () => {

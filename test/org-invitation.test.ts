@@ -1,6 +1,20 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
+import { AtlasConfigError } from "../provider/errors.ts";
+import { demandNode } from "../provider/node-version.ts";
 import { OrgInvitation, type OrgInvitationArgs } from "../provider/org-invitation.ts";
+
+vi.mock(import("../provider/node-version.ts"), async (original) => ({
+  demandNode: vi.fn((await original()).demandNode),
+}));
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
 
 const orgId = "32b6e34b3d91647abb20e7b8";
 const project = "5f0000000000000000000002";
@@ -17,8 +31,12 @@ const outputs = {
   orgName: "Example",
 };
 
-/** A program as Pulumi's own tests run it; returns what is registered from now on. */
-function startProgram({ preview = false } = {}): pulumi.runtime.MockResourceArgs[] {
+/**
+ * A program as Pulumi's own tests run it; returns what is registered from now on. With `engine` the SDK takes it
+ * for a program that an engine runs: mocks leave the engine's address as it is, and nobody has to listen there.
+ */
+function startProgram({ preview = false, engine = false } = {}): pulumi.runtime.MockResourceArgs[] {
+  pulumi.runtime.resetOptions("project", "stack", -1, engine ? "127.0.0.1:1" : "", "", preview, "");
   const registered: pulumi.runtime.MockResourceArgs[] = [];
   const mocks: pulumi.runtime.Mocks = {
     call: () => ({}),
@@ -191,11 +209,58 @@ test("a secret address stays a secret, and what is not secret does not become on
   expect(await pulumi.isSecret(resource.username)).toBe(true);
   expect(await pulumi.isSecret(resource.orgId)).toBe(false);
   expect(await pulumi.isSecret(resource.roles)).toBe(false);
+  const { __provider, ...inputs } = registered[0]?.inputs ?? {};
   // Pulumi's mark of a secret, on the wire.
-  expect(registered[0]?.inputs.username).toEqual({
-    "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
-    value: "ada@example.com",
+  expect(inputs).toEqual({
+    ...ada,
+    username: {
+      "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+      value: "ada@example.com",
+    },
   });
+});
+
+// The engine makes an output secret where the input of its name is secret (annotateSecrets in provider_plugin.go).
+test.each(["orgId", "username"] as const)("the status is not secret when %s is", async (name) => {
+  for (const engine of [false, true]) {
+    const registered = startProgram({ engine });
+    const resource = new OrgInvitation("ada", { ...ada, [name]: pulumi.secret(ada[name]) });
+
+    await registration(resource);
+
+    expect(registered[0]?.inputs).not.toHaveProperty("status");
+    expect(await pulumi.isSecret(resource.status)).toBe(false);
+  }
+});
+
+test("the engine is told which resource it is, so that the plugin can tell one resource from another", async () => {
+  for (const args of [ada, { ...ada, username: pulumi.secret("ada@example.com") }]) {
+    const registered = startProgram({ engine: true });
+    const parent = new pulumi.ComponentResource("example:index:Team", "team");
+    const resources = [
+      new OrgInvitation("ada", args),
+      new OrgInvitation("there", { ...args, orgId: project }, { parent }),
+    ];
+
+    await registration(...resources);
+
+    const urns = await Promise.all(resources.map(({ urn }) => resolved(urn)));
+    expect(registered.filter(({ custom }) => custom).map(({ inputs }) => inputs.__resource)).toEqual(urns);
+    expect(urns[1]).toContain("$pulumi-nodejs:dynamic/mongodbatlas:OrgInvitation::there");
+  }
+});
+
+// A component as a dependency stands for its children, which would then wait for one another.
+test("resources of one component do not wait for one another", async () => {
+  const registered = startProgram({ engine: true });
+  const parent = new pulumi.ComponentResource("example:index:Team", "team");
+  const orgIds = [orgId, project].map((id) => pulumi.output(Promise.resolve(id)));
+
+  await registration(
+    ...orgIds.map((orgId, index) => new OrgInvitation(`ada-${index}`, { ...ada, orgId }, { parent })),
+  );
+
+  expect(registered).toHaveLength(3);
 });
 
 test("two resources for one person are an error that names both, before anything is registered", async () => {
@@ -249,6 +314,73 @@ test("the same person in two organizations, and two people in one, are no duplic
   expect(registered.map(({ name }) => name).sort()).toEqual(["ada", "ada-there", "bob"]);
 });
 
+test("two resources of one name for one person are an error that names their parents, too", async () => {
+  for (const username of ["ada@example.com", pulumi.output("ada@example.com")]) {
+    const registered = startProgram();
+    const error = await errorOf(() => {
+      for (const name of ["one", "other"]) {
+        const parent = new pulumi.ComponentResource("example:index:Team", name);
+        const team = new pulumi.ComponentResource(`example:index:${name}`, "team", {}, { parent });
+        new OrgInvitation("ada", { ...ada, username }, { parent: team });
+      }
+    });
+
+    const urn = (name: string) =>
+      `urn:pulumi:stack::project::example:index:Team$example:index:${name}$pulumi-nodejs:dynamic/mongodbatlas:OrgInvitation::ada`;
+    expect(error.message).toBe(
+      `ada@example.com in ${orgId} is declared twice, by the resources "${urn("one")}" and "${urn("other")}". Remove one of them.`,
+    );
+    expect(registered.filter(({ custom }) => custom)).toHaveLength(1);
+  }
+});
+
+// Tests of a program often set the mocks once for all of them. The engine itself refuses a second resource of one URN.
+test("a resource that is declared again, as in another test of a program, is the same resource", async () => {
+  const registered = startProgram();
+  class Team extends pulumi.ComponentResource {
+    readonly members: OrgInvitation[];
+
+    constructor(name: string) {
+      super("example:index:Team", name);
+      this.members = [
+        new OrgInvitation(`${name}-ada`, ada, { parent: this }),
+        new OrgInvitation(
+          `${name}-bob`,
+          { ...ada, username: pulumi.output("bob@example.com") },
+          { parent: this },
+        ),
+      ];
+    }
+  }
+
+  for (const _ of [1, 2]) await registration(...new Team("team").members);
+
+  expect(registered.map(({ name }) => name).sort()).toEqual([
+    ...["team", "team"],
+    ...["team-ada", "team-ada"],
+    ...["team-bob", "team-bob"],
+  ]);
+  expect(() => new OrgInvitation("lovelace", ada)).toThrow(
+    'is declared twice, by the resources "team-ada" and "lovelace"',
+  );
+});
+
+test.each([undefined, null, "", "  ", 5, {}])(
+  "two resources whose person or organization is %j are left to the check of arguments",
+  async (value) => {
+    for (const name of ["orgId", "username"]) {
+      for (const given of [value, pulumi.output(value), Promise.resolve(value)]) {
+        const registered = startProgram();
+        const args = { ...ada, [name]: given } as OrgInvitationArgs;
+
+        await registration(new OrgInvitation("one", args), new OrgInvitation("other", args));
+
+        expect(registered).toHaveLength(2);
+      }
+    }
+  },
+);
+
 test("each run of a program is checked by itself", async () => {
   for (const _ of [1, 2]) {
     const registered = startProgram();
@@ -272,4 +404,35 @@ test("in a preview, a person who is not known yet is registered as unknown", asy
   expect(inputs.one.orgId).toBe(orgId);
   expect(pulumi.isUnknown(inputs.here.orgId)).toBe(true);
   expect(inputs.here.username).toBe("ada@example.com");
+});
+
+test("a Node that is too old is told in one sentence, before anything is registered", () => {
+  const registered = startProgram();
+  vi.mocked(demandNode).mockImplementationOnce(() => {
+    throw new AtlasConfigError("It needs another Node.");
+  });
+
+  const declare = () => new OrgInvitation("ada", ada);
+
+  expect(declare).toThrow(pulumi.RunError);
+  vi.mocked(demandNode).mockImplementationOnce(() => {
+    throw new AtlasConfigError("It needs another Node.");
+  });
+  expect(declare).toThrow(/^It needs another Node\.$/);
+  expect(registered).toEqual([]);
+});
+
+test("a package that Pulumi cannot load is told in one sentence, but only where Pulumi runs the program", () => {
+  const folder = mkdtempSync(join(tmpdir(), "pulumi-atlas-program-"));
+  vi.spyOn(process, "cwd").mockReturnValue(folder);
+  startProgram();
+  const declare = (name: string) => new OrgInvitation(name, { ...ada, username: `${name}@example.com` });
+
+  expect(() => declare("ada")).not.toThrow();
+
+  // Pulumi's language host sets it.
+  vi.stubEnv("PULUMI_NODEJS_ENGINE", "127.0.0.1:1");
+  expect(() => declare("bob")).toThrow(pulumi.RunError);
+  expect(() => declare("eve")).toThrow(/^Pulumi loads pulumi-atlas-invitations from .*package\.json\.$/);
+  rmSync(folder, { recursive: true });
 });
