@@ -13,8 +13,8 @@ export function adviceFor(
   if (status === 403) {
     return `The credentials read from ${credentials} may not do this: check that they have the role Organization Owner, and their access list.`;
   }
-  // A 405 is documented for an upgrade of Atlas.
-  if (status >= 500 || status === 405) {
+  // A 405 is documented for an upgrade of Atlas; a 408 comes from a proxy on the way.
+  if (status >= 500 || status === 405 || status === 408) {
     return "The trouble is at Atlas, or at a proxy on the way: try again later.";
   }
   // An answer of 200 comes here when it is not Atlas's; Atlas redirects nothing, and mostly names what is not there.
@@ -37,7 +37,7 @@ const ADVICE: [codes: string[], advice: string][] = [
     "Add the address of this machine to the access list of the API key or service account, in the organization's Access Manager.",
   ],
   [
-    ["NOT_ORG_OWNER", "NOT_USER_ADMIN", "NOT_ORG_USER_ADMIN"],
+    ["NOT_ORG_OWNER", "USER_UNAUTHORIZED", "NOT_USER_ADMIN", "NOT_ORG_USER_ADMIN"],
     "The API key or service account needs the role Organization Owner in this organization.",
   ],
   [
@@ -50,15 +50,19 @@ const ADVICE: [codes: string[], advice: string][] = [
   ],
   [
     ["CANNOT_DEMOTE_LAST_ORG_OWNER", "CANNOT_DELETE_LAST_ADMIN"],
-    "An organization needs an owner: make somebody else one first.",
+    "An organization needs an owner. Make somebody else one first, or set onAccepted to \"retain\" and run pulumi up: destroying the resource then keeps this one.",
+  ],
+  [
+    ["FEDERATED_USER_ATTRIBUTES_CANNOT_BE_UPDATED"],
+    "An identity provider manages the roles of this person: change them there, declare what Atlas has, or set onAccepted to \"retain\".",
   ],
   [
     ["USER_CANNOT_ACCESS_ORG"],
-    "The API key or service account belongs to another organization: check orgId, or use one of this organization.",
+    "The API key or service account belongs to another organization, or the organization is gone: check orgId, or use one of this organization. Where it is gone, pulumi state delete and the URN forgets the resource; the resource option deletedWith does so for all that end with an organization that the program declares.",
   ],
   [
     ["ORG_NOT_FOUND", "INVALID_ORG_ID", "NOT_ATLAS_ORG"],
-    "Check orgId: there is no such organization for this API key or service account.",
+    "There is no such organization for this API key or service account: check orgId. Where it is gone, pulumi state delete and the URN forgets the resource; the resource option deletedWith does so for all that end with an organization that the program declares.",
   ],
   [
     // Of the token endpoint, where a service account has a hundred active tokens.

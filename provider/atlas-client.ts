@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { adviceFor } from "./advice.ts";
 import type { Auth } from "./auth.ts";
 import { type Clock, duration } from "./clock.ts";
-import { AtlasApiError, type AtlasApiFailure, sentence } from "./errors.ts";
+import { AtlasApiError, type AtlasApiFailure, AtlasError, sentence } from "./errors.ts";
 import type { Limits } from "./limits.ts";
 import { backoffMs, type Ending, endingOf, POLICIES, paceOf, retryAfterMs } from "./retry.ts";
 import type { Answer, Transport } from "./transport.ts";
@@ -14,12 +14,20 @@ export interface AtlasClientOptions {
   auth: Auth;
   /** Where the credentials were read, for errors: names, never values. */
   credentialsSource: string;
-  /** How long one request may wait in all before it is given up. */
-  maxWaitMs: number;
   /** Takes the one line that tells the user of a wait. */
   notify: (line: string) => void;
   /** Takes one line a request, where the user asked for them. */
   debug?: ((line: string) => void) | undefined;
+}
+
+/** What bounds an operation as a whole: its requests, look-ups, tokens and waits. */
+export interface Bounds {
+  /** When it is given up, in ms of the monotonic clock. */
+  until: number;
+  /** Aborted when the run is cancelled: nothing more is sent then. */
+  signal?: AbortSignal | undefined;
+  /** Whether it is a recheck, which another request that is under way waits for. */
+  isRecheck?: boolean;
 }
 
 export interface AtlasRequest {
@@ -33,21 +41,25 @@ export interface AtlasRequest {
   form?: Record<string, string>;
   /** Whom or what it is about, for the line that says who waits. */
   subject: string;
+  bounds: Bounds;
   /** Whether Atlas sends an e-mail for it. */
   invites?: boolean;
   /**
-   * Called before the request is repeated although Atlas may have carried it out, and before it is sent when it
-   * had to wait: it throws where the work is done, or where what the request is based on has changed. A POST
-   * without it is never repeated in the first case.
+   * Called immediately before the request is sent again although Atlas may have carried it out, and before it is sent
+   * after a wait, of whatever kind: throws where the work is done, or where what the request is based on has
+   * changed. A POST without it is never repeated in the first case.
    */
-  lookAgain?: (() => Promise<void>) | undefined;
+  recheck?: ((bounds: Bounds) => Promise<void>) | undefined;
+  /** Whether `recheck` is called before the first try, too. */
+  isUnchecked?: boolean;
 }
 
 // Below this, a wait is not worth a line.
 const WORTH_A_LINE_MS = 2_000;
-// A wait that gives people time to act. Who invites has looked up to half a minute ago anyway (`People`).
-const WORTH_A_LOOK_MS = 500;
-const WORTH_A_LOOK_BEFORE_AN_INVITATION_MS = 10_000;
+// A wait in which people can act: the round trip of a challenge is shorter. An invitation is based on a list that may
+// be half a minute old anyway (`People`).
+const RECHECK_AFTER_MS = 500;
+const RECHECK_INVITATION_AFTER_MS = 10_000;
 
 /** The Atlas Administration API: one kind of credentials, and one policy for everything that can go wrong. */
 export class AtlasClient {
@@ -89,34 +101,37 @@ export class AtlasClient {
 
   /** The answer that was asked for, however often it takes. */
   async #send(request: AtlasRequest): Promise<Answer> {
-    const { limits, clock, maxWaitMs } = this.#options;
-    const worthALookMs = request.invites ? WORTH_A_LOOK_BEFORE_AN_INVITATION_MS : WORTH_A_LOOK_MS;
-    let lookedAt = clock.now();
-    const until = lookedAt + maxWaitMs;
-    let mayBeDone = false;
+    const { limits, clock } = this.#options;
+    const freshness: Freshness = {
+      checkedAt: request.isUnchecked ? Number.NEGATIVE_INFINITY : clock.monotonic(),
+      mayBeDone: false,
+      failed: false,
+    };
     for (let tries = 1, failures = 0; ; tries++) {
-      await limits.turn(request, until);
-      // After the wait: what came before it would tell nothing of what people did meanwhile.
-      if (mayBeDone || clock.now() - lookedAt > worthALookMs) {
-        await request.lookAgain?.();
-        lookedAt = clock.now();
-      }
-      const outcome = await this.#try(request, tries);
+      await limits.turn(request, request.bounds.until);
+      const outcome = await this.#try(request, freshness, tries);
       if (!("error" in outcome)) return outcome.answer;
+      // The recheck has repeated its own requests already.
+      if (freshness.failed) throw outcome.error;
       const ending = endingOf(outcome.error);
-      // To be told to wait is no failure.
+      // A request that was told to wait has not failed.
       if (POLICIES[ending].tries) failures += 1;
-      await this.#prepareRepeat(request, { ...outcome, ending, tries, failures }, until);
-      mayBeDone = POLICIES[ending].repeat === "lookFirst";
+      await this.#prepareRepeat(request, { ...outcome, ending, tries, failures });
+      freshness.mayBeDone = POLICIES[ending].repeat === "lookFirst";
     }
   }
 
-  async #try(request: AtlasRequest, tries: number): Promise<{ answer: Answer } | Failed> {
+  async #try(
+    request: AtlasRequest,
+    freshness: Freshness,
+    tries: number,
+  ): Promise<{ answer: Answer } | Failed> {
     const { limits, clock, debug } = this.#options;
-    const askedAt = clock.now();
+    const askedAt = clock.monotonic();
     let said: unknown = "no answer";
     try {
-      const answer = await this.#exchange(request);
+      await this.#recheckUnlessFresh(request, freshness);
+      const answer = await this.#exchange(request, freshness);
       said = answer.status;
       limits.observe(request, answer);
       if (answer.status < 300) return { answer };
@@ -125,16 +140,38 @@ export class AtlasClient {
     } catch (error) {
       return { error };
     } finally {
-      debug?.(`${request.method} ${request.path} ${said} ${clock.now() - askedAt} ms, try ${tries}`);
+      debug?.(`${request.method} ${request.path} ${said} ${clock.monotonic() - askedAt} ms, try ${tries}`);
     }
   }
 
-  #exchange({ method, path, mediaType, body, form }: AtlasRequest): Promise<Answer> {
+  /** A token that has to be renewed, or a challenge that is slow, is a wait like any other. */
+  async #recheckUnlessFresh(
+    { recheck, bounds, invites, method, path }: AtlasRequest,
+    freshness: Freshness,
+  ): Promise<void> {
+    const { clock } = this.#options;
+    const freshForMs = invites ? RECHECK_INVITATION_AFTER_MS : RECHECK_AFTER_MS;
+    if (recheck && (freshness.mayBeDone || clock.monotonic() - freshness.checkedAt > freshForMs)) {
+      freshness.failed = true;
+      await recheck({ ...bounds, isRecheck: true });
+      freshness.failed = false;
+      freshness.checkedAt = clock.monotonic();
+      freshness.mayBeDone = false;
+    }
+    if (bounds.signal?.aborted) {
+      throw new AtlasError(`The run was cancelled before ${method} ${path} was sent.`);
+    }
+  }
+
+  #exchange(request: AtlasRequest, freshness: Freshness): Promise<Answer> {
+    const { method, path, mediaType, body, form, bounds } = request;
     const { auth, transport } = this.#options;
     const contentType = form ? "application/x-www-form-urlencoded" : body && mediaType;
     const content = form ? new URLSearchParams(form).toString() : body && JSON.stringify(body);
-    return auth.send({ method, target: path }, (authorization) =>
-      transport.exchange({
+    return auth.send({ method, target: path, bounds }, async (authorization) => {
+      // Atlas carries nothing out without one.
+      if (authorization) await this.#recheckUnlessFresh(request, freshness);
+      return transport.exchange({
         method,
         target: path,
         headers: {
@@ -143,19 +180,19 @@ export class AtlasClient {
           ...(contentType && { "content-type": contentType }),
         },
         body: content,
-      }),
-    );
+      });
+    });
   }
 
   /** Waits as the policy says; throws where the request is not to be sent again. */
   async #prepareRepeat(
     request: AtlasRequest,
     { error, answer, failure, ending, tries, failures }: Failed & History,
-    until: number,
   ): Promise<void> {
     const { limits, clock, notify } = this.#options;
+    const { until } = request.bounds;
     const { repeat, tries: most, wait } = POLICIES[ending];
-    const isBlind = repeat === "lookFirst" && request.method === "POST" && !request.lookAgain;
+    const isBlind = repeat === "lookFirst" && request.method === "POST" && !request.recheck;
     if (repeat === "never" || isBlind) throw error;
     if (failures === most) throw noted(error, `Tried ${tries} times.`);
 
@@ -163,9 +200,9 @@ export class AtlasClient {
       limits.throttled(paceOf(failure.parameters, failure.detail));
     } else {
       const asked = answer && retryAfterMs(answer.headers["retry-after"], clock.now());
-      // To be asked for no wait at all is no leave to ask all the time.
+      // A Retry-After of 0 s still gets a backoff.
       const waitMs = asked || backoffMs(tries, clock.random());
-      if (clock.now() + waitMs > until) {
+      if (clock.monotonic() + waitMs > until) {
         const wait = `Waiting ${duration(waitMs)} more for it is longer than mongodbatlas:maxWait allows.`;
         throw noted(error, wait);
       }
@@ -194,6 +231,16 @@ export class AtlasClient {
     const advice = adviceFor(status, failure.errorCode, this.#options.credentialsSource);
     return new AtlasApiError({ ...failure, status, method, path, advice });
   }
+}
+
+/** How old the look-up is that a request is based on. */
+interface Freshness {
+  /** In ms of the monotonic clock. */
+  checkedAt: number;
+  /** Whether an earlier try may have been carried out. */
+  mayBeDone: boolean;
+  /** Whether the recheck has thrown. */
+  failed: boolean;
 }
 
 interface Failed {

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { DigestClient } from "digest-fetch";
+import type { Bounds } from "./atlas-client.ts";
 
 /** What credentials need to see of an answer. */
 export interface Challengeable {
@@ -11,6 +12,8 @@ export interface Challengeable {
 export interface Target {
   method: string;
   target: string;
+  /** What bounds the operation that it belongs to. */
+  bounds: Bounds;
 }
 
 /** Sends the request once, with this `Authorization` header or without one. */
@@ -56,7 +59,8 @@ export class DigestAuth implements Auth {
   }
 
   async send<Answer extends Challengeable>(request: Target, dispatch: Dispatch<Answer>): Promise<Answer> {
-    if (this.#opening && !this.#accepted) await this.#opening;
+    // The first request may itself wait for a recheck.
+    if (this.#opening && !this.#accepted && !request.bounds.isRecheck) await this.#opening;
     const answer = this.#authenticate(request, dispatch);
     if (!this.#accepted) {
       this.#opening ??= answer
@@ -119,7 +123,7 @@ class Challenge extends DigestClient {
     return randomBytes(16).toString("hex");
   }
 
-  authorization({ method, target }: Target): string {
+  authorization({ method, target }: Omit<Target, "bounds">): string {
     // Atlas refuses nc=00000000: counting starts at 1 (net-http-digest_auth pull request 17).
     this.#count += 1;
     const nc = this.#count.toString(16);

@@ -2,12 +2,13 @@ import { AtlasClient, type AtlasClientOptions } from "./atlas-client.ts";
 import { type Auth, DigestAuth, FixedAuth } from "./auth.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Settings } from "./config.ts";
-import type { Credentials } from "./credentials.ts";
+import { Declarations } from "./declarations.ts";
 import type { InvitationsApi } from "./invitations-api.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { Limits } from "./limits.ts";
 import { INVITES, OrgInvites } from "./org-invites.ts";
 import { OrgUsers } from "./org-users.ts";
+import type { Peers } from "./peers.ts";
 import { People } from "./people.ts";
 import { ServiceAccountAuth } from "./service-account.ts";
 import { Transport } from "./transport.ts";
@@ -21,29 +22,41 @@ export interface Connection {
   close?: () => Promise<void>;
 }
 
-/** A connection by the settings. `notify` takes the one line that tells the user of something unusual. */
-export function connect(
-  settings: Settings,
-  notify: (line: string) => void,
-  clock: Clock = systemClock,
-): Connection {
-  const options: Omit<AtlasClientOptions, "auth"> = {
+/** What a connection shares with whoever uses it. */
+export interface ConnectOptions {
+  /** Takes the one line that tells the user of something unusual. */
+  notify: (line: string) => void;
+  /** @default no other resource is known */
+  declarations?: Declarations;
+  /** Other processes of this machine. @default none */
+  peers?: Peers | undefined;
+  /** Aborted when the run is cancelled. @default never */
+  signal?: AbortSignal | undefined;
+  /** @default the system's */
+  clock?: Clock;
+}
+
+/** A connection by the settings. */
+export function connect(settings: Settings, options: ConnectOptions): Connection {
+  const { notify, declarations = new Declarations(), signal, clock = systemClock } = options;
+  const clientOptions: Omit<AtlasClientOptions, "auth"> = {
     transport: new Transport(settings),
     limits: new Limits(clock, notify),
     clock,
     credentialsSource: settings.credentials.source,
-    maxWaitMs: settings.maxWaitMs,
     notify,
     debug: settings.debug ? notify : undefined,
   };
-  const clientOf = (auth: Auth) => new AtlasClient({ ...options, auth });
-  const auth = authOf(settings.credentials, clientOf, clock);
-  const api = invitationsApi(settings, clientOf(auth), notify);
-  const lifecycle = new Lifecycle(api, new People(api.lists, clock.now), notify);
+  const clientOf = (auth: Auth) => new AtlasClient({ ...clientOptions, auth });
+  const auth = authOf(settings, clientOf, clock);
+  const api = invitationsApi(settings, clientOf(auth), clock, notify);
+  const people = new People(api, clock, notify);
+  const { maxWaitMs } = settings;
+  const lifecycle = new Lifecycle({ api, people, declarations, clock, maxWaitMs, notify, signal });
   return { lifecycle, ...(auth instanceof ServiceAccountAuth && { close: () => auth.close() }) };
 }
 
-function authOf(credentials: Credentials, clientOf: (auth: Auth) => AtlasClient, clock: Clock): Auth {
+function authOf({ credentials }: Settings, clientOf: (auth: Auth) => AtlasClient, clock: Clock): Auth {
   switch (credentials.kind) {
     case "apiKey":
       return new DigestAuth(credentials);
@@ -57,12 +70,13 @@ function authOf(credentials: Credentials, clientOf: (auth: Auth) => AtlasClient,
 function invitationsApi(
   { invitationsApi }: Settings,
   client: AtlasClient,
+  clock: Clock,
   notify: (line: string) => void,
 ): InvitationsApi {
   const users = new OrgUsers(client);
   const successor = new UserInvites(users);
   if (invitationsApi === "users") return successor;
-  const retiring = new OrgInvites(client, users, INVITES[invitationsApi]);
+  const retiring = new OrgInvites(client, users, INVITES[invitationsApi], clock.now);
   return new UntilSunset(retiring, successor, () =>
     notify(`Atlas has retired the ${invitationsApi} API of invitations: going on with the users API.`),
   );

@@ -1,13 +1,14 @@
-import type { Access } from "./access.ts";
+import * as v from "valibot";
+import type { Access, PartialAccess } from "./access.ts";
+import type { Bounds } from "./atlas-client.ts";
 import { AtlasError, isAtlasApiError } from "./errors.ts";
 
-/** What Atlas says about one address in one organization. */
-export interface Person {
-  /** Lower case. */
+/** What Atlas says about one person in one organization. */
+export interface Person extends Access {
+  /** As Atlas stores it, in lower case. */
   username: string;
   /** `PENDING`, `ACTIVE`, `INVITATION_EXPIRED` or `INVITATION_REJECTED`; Atlas may add others. */
   orgMembershipStatus: string;
-  access: Access;
   /** Known where the invitations API told of the person. It is never the `userId`, not even while pending. */
   invitationId?: string | undefined;
   /** Known where the users API told of the person. */
@@ -19,49 +20,115 @@ export interface Person {
   /** An address, or the public key where an API key invited (recorded). */
   inviterUsername?: string | undefined;
   orgName?: string | undefined;
+  /** An invitation to a project of the organization: only the project's own endpoint can change or cancel it. */
+  isProjectInvitation?: boolean;
+  /** The invitation that is still open although the person is a member: they joined by single sign-on. */
+  openInvitation?: Person | undefined;
 }
 
-/** Everyone whom one endpoint shows. */
-export type PeopleList = (orgId: string) => Promise<Person[]>;
+/** An entry of a list that cannot be used, and whom it is about, as far as it says. */
+export interface UnusableEntry {
+  username?: string | undefined;
+  id?: string | undefined;
+  /** What is wrong with it. */
+  reason: string;
+}
 
-/** Whose invitation it is, and the ids by which it is addressed: each generation has its own. */
-export type Invitee = Pick<Person, "username" | "invitationId" | "userId">;
+/** One list of an organization. */
+export interface Listing {
+  people: Person[];
+  unusable: UnusableEntry[];
+}
 
-/** What a request was based on has changed, or it was carried out already: another look is due. */
+/** Asks one endpoint for everyone whom it shows. */
+export type PeopleList = (orgId: string, bounds: Bounds) => Promise<Listing>;
+
+/** Whose invitation or membership it is, the ids by which each API addresses it, and the roles it has now. */
+export type Invitee = Pick<Person, "username" | "invitationId" | "userId" | "roles">;
+
+/** Called before a request is sent that may be based on what is no longer so: throws an `OutdatedError` then. */
+export type Recheck = (bounds: Bounds) => Promise<void>;
+
+/** What a request was based on has changed, or it was carried out already: another look-up is due. */
 export class OutdatedError extends AtlasError {
   override readonly name = "OutdatedError";
 }
 
 /** One generation of the API that carries invitations; the lifecycle does not know which it has. */
 export interface InvitationsApi {
-  /** Where to look a person up, in order: whom the first does not show, the next may. */
-  readonly lists: readonly PeopleList[];
+  /**
+   * Runs a look-up on the lists of one generation, in their order: first those that show pending people, last the
+   * one that shows everybody. Where Atlas retires the generation meanwhile, the look-up starts anew on the next.
+   */
+  lookUp<Result>(find: (lists: readonly PeopleList[]) => Promise<Result>): Promise<Result>;
 
   /**
    * Invites; Atlas sends the e-mail.
    *
-   * @param lookAgain - Called before it is sent again although Atlas may have carried it out: throws an
-   *   `OutdatedError` where the person is known by then.
+   * @param recheck - Called before it is sent again although Atlas may have carried it out, and after a long wait:
+   *   throws an `OutdatedError` where the person is known by then.
    */
   createOrgInvite(
     orgId: string,
     username: string,
-    access: Access,
-    lookAgain: () => Promise<void>,
+    access: PartialAccess,
+    recheck: Recheck,
+    bounds: Bounds,
   ): Promise<Person>;
 
-  /** Grants another access. `undefined` where Atlas has no such pending invitation: gone, or accepted. */
-  updateOrgInvite(orgId: string, invitee: Invitee, access: Access): Promise<Person | undefined>;
+  /** Changes the given fields. `undefined` where Atlas has no such pending invitation: gone, or accepted. */
+  updateOrgInvite(
+    orgId: string,
+    invitee: Invitee,
+    change: PartialAccess,
+    bounds: Bounds,
+  ): Promise<Person | undefined>;
 
   /** Cancels. `undefined` where Atlas has no such pending invitation: gone, or accepted. */
-  deleteOrgInvite(orgId: string, invitee: Invitee): Promise<true | undefined>;
+  deleteOrgInvite(orgId: string, invitee: Invitee, bounds: Bounds): Promise<true | undefined>;
 
-  /** Grants a member another access. `undefined` where there is no such member any more. */
-  updateMember(orgId: string, member: Invitee, access: Access): Promise<Person | undefined>;
+  /** Changes the given fields of a member. `undefined` where there is no such member any more. */
+  updateMember(
+    orgId: string,
+    member: Invitee,
+    change: PartialAccess,
+    bounds: Bounds,
+  ): Promise<Person | undefined>;
 
   /** Removes a member from the organization. `undefined` where there is no such member any more. */
-  removeMember(orgId: string, member: Invitee): Promise<true | undefined>;
+  removeMember(orgId: string, member: Invitee, bounds: Bounds): Promise<true | undefined>;
 }
+
+/** Atlas's ids: 24 hexadecimal digits. Whatever else stands in their place must never become part of a path. */
+export const AtlasId = v.pipe(v.string(), v.regex(/^[0-9a-f]{24}$/i));
+
+/** Reads a list entry by entry, so that one that cannot be used spoils no other. */
+export function listingOf<Schema extends v.GenericSchema>(
+  entries: readonly unknown[],
+  schema: Schema,
+  personOf: (entry: v.InferOutput<Schema>) => Person,
+): Listing {
+  const listing: Listing = { people: [], unusable: [] };
+  for (const entry of entries) {
+    const parsed = v.safeParse(schema, entry);
+    if (parsed.success) {
+      listing.people.push(personOf(parsed.output));
+    } else {
+      // The issue's own message quotes the answer.
+      const place = v.getDotPath(parsed.issues[0]) ?? "content";
+      const { username, id } = v.parse(Identity, entry);
+      listing.unusable.push({
+        username: username?.toLowerCase(),
+        id,
+        reason: `its ${place} is missing or of another kind`,
+      });
+    }
+  }
+  return listing;
+}
+
+const text = v.fallback(v.optional(v.string()), undefined);
+const Identity = v.fallback(v.object({ username: text, id: text }), { username: undefined, id: undefined });
 
 /** The result, or `undefined` where the request was based on what is no longer so. */
 export async function unlessOutdated<Result>(request: Promise<Result>): Promise<Result | undefined> {
@@ -76,10 +143,21 @@ export async function unlessOutdated<Result>(request: Promise<Result>): Promise<
 /** Whether somebody else may have been faster: the person is invited, or a member, by now. */
 export function isConflict(error: unknown): boolean {
   if (!isAtlasApiError(error)) return false;
-  // A 409 is documented for the users API, and was recorded as a 400 for its sister of projects. What the
-  // invitations API says is unknown; of the codes on the error page only its catch-all fits.
+  // A 409 is documented for the users API; the corresponding endpoint of projects was recorded with a 400. What
+  // the invitations API says is unknown; of the codes on the error page only its catch-all fits.
   const conflicting = /ALREADY|DUPLICATE|^DEFAULT_INVITATION_EXCEPTION$/.test(error.errorCode ?? "");
   return error.status === 409 || (error.status === 400 && conflicting);
+}
+
+/** Whether Atlas has carried out a request whose answer cannot be used. */
+export function isUnreadableSuccess(error: unknown): boolean {
+  return isAtlasApiError(error) && error.status < 300;
+}
+
+/** Whether the credentials may read but not write: the codes of a key without the role Organization Owner. */
+export function isNotOwner(error: unknown): boolean {
+  if (!isAtlasApiError(error) || (error.status !== 401 && error.status !== 403)) return false;
+  return ["NOT_ORG_OWNER", "USER_UNAUTHORIZED"].includes(error.errorCode ?? "");
 }
 
 /**

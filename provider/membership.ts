@@ -63,11 +63,20 @@ export interface Subject {
   inviterUsername?: string | undefined;
 }
 
-/** What is said when a person is taken over who was invited, or a member, before the resource was created. */
+/** What is said when a resource takes over a person who was invited, or a member, before the resource was created. */
 export function adoption(row: Standing, { username, orgId, expiresAt, inviterUsername }: Subject): string {
-  return row === "PENDING"
-    ? `${username} was already invited to ${orgId}, by ${inviterUsername}: adopted the invitation, which expires on ${expiresAt}; no other e-mail is sent.`
-    : `${username} is already a member of ${orgId}: adopted the member; no invitation is sent.`;
+  const by = inviterUsername ? ` by ${inviterUsername}` : "";
+  switch (row) {
+    case "PENDING": {
+      const until = expiresAt ? `, which expires on ${expiresAt}` : "";
+      const whose = inviterUsername ? `the invitation that ${inviterUsername} sent` : "that invitation";
+      return `${username} was already invited to ${orgId}${by}: adopted the invitation${until}; no other e-mail is sent. Destroying this resource cancels ${whose}.`;
+    }
+    case "ACTIVE, manage":
+      return `${username} is already a member of ${orgId}: adopted the member; no invitation is sent. Destroying this resource removes a member who was there before; set onAccepted to "retain" to keep them.`;
+    default:
+      return `${username} is already a member of ${orgId}: adopted the member; no invitation is sent. Destroying this resource keeps them.`;
+  }
 }
 
 /** Why the lifecycle refuses: the person, the organization, the reason and the next step. */
@@ -75,22 +84,25 @@ export function refusal(
   operation: Operation,
   row: Standing,
   { username, orgId, expiresAt }: Subject,
+  status?: Status,
 ): string {
   const theInvitation = `The invitation of ${username} to ${orgId}`;
   const accepted = `${username} has accepted the invitation to ${orgId}, so it can no longer be`;
   switch (row) {
     case "nothing":
-      return `${theInvitation} was cancelled outside Pulumi. Run pulumi refresh, then pulumi up to invite them again.`;
+      return status === "ACCEPTED"
+        ? `${username} is no longer a member of ${orgId}: they left, or were removed outside Pulumi. Run pulumi refresh, then pulumi up to invite them again.`
+        : `${theInvitation} was cancelled outside Pulumi. Run pulumi refresh, then pulumi up to invite them again.`;
     case "INVITATION_EXPIRED":
-      return `${theInvitation} expired on ${expiresAt}, so it can no longer be changed. Run pulumi refresh; then set reinviteExpired to true to invite them again, or remove the resource.`;
+      return `${theInvitation} expired${expiresAt ? ` on ${expiresAt}` : ""}, so it can no longer be changed. Run pulumi refresh; then set reinviteExpired to true to invite them again, or remove the resource.`;
     case "INVITATION_REJECTED":
       return `${theInvitation} was rejected, so it can no longer be changed. Remove the resource, or invite them again with pulumi up --target-replace and its URN.`;
   }
   switch (operation) {
     case "create":
-      return `${username} is already a member of ${orgId}, so no invitation was sent. Set onAccepted to "retain" (keep the member as they are) or "manage" (bring the member to what is declared, and remove them on destroy), or remove the resource.`;
+      return `${username} is already a member of ${orgId}, so no invitation was sent. If this resource was renamed or moved, give it aliases, and it keeps its state. Otherwise set onAccepted to "retain" (keep the member as they are) or "manage" (bring the member to what is declared; destroying the resource then removes them), or remove the resource.`;
     case "delete":
-      return `${accepted} deleted. Set onAccepted to "retain" (keep the member, forget the invitation) or "manage" (remove the member), run pulumi up, then destroy again.`;
+      return `${accepted} deleted. Set onAccepted to "retain" (keep the member, forget the invitation) or "manage" (remove the member), run pulumi up, then destroy again. If the program no longer declares the resource, pulumi state delete and its URN forgets it and keeps the member.`;
     default:
       return `${accepted} changed. Set onAccepted to "manage" (change the member, and remove them on destroy), or take the change back and set it to "retain" (keep the member as they are).`;
   }

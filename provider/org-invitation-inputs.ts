@@ -1,7 +1,7 @@
 import { domainToASCII, domainToUnicode } from "node:url";
+import { isDeepStrictEqual } from "node:util";
 import * as v from "valibot";
 import { mergedAssignments, sortedSet } from "./access.ts";
-import { AtlasError } from "./errors.ts";
 import type { OrgInvitationInputs } from "./lifecycle.ts";
 
 /** Stands for every value that is not known yet, in a preview: Pulumi's constant, fixed by its wire format. */
@@ -208,12 +208,26 @@ const Arguments = exactly({
  * are left out stay absent, as they are not managed here. So the engine's own comparison of old and new inputs
  * shows exactly what changes in Atlas.
  */
-export function checkInputs(news: Record<string, unknown>): CheckedInputs {
+export function checkInputs(
+  news: Record<string, unknown>,
+  olds: Record<string, unknown> = {},
+): CheckedInputs {
   // No arguments: the resource adds the first two, and a refresh the others, so that a plan shows them.
   const { __provider, __resource, status, expiresAt, ...given } = news;
   const { success, output, issues = [] } = v.safeParse(Arguments, given);
   if (!success) {
-    return { inputs: given as unknown as OrgInvitationInputs, failures: issues.map(failure), warnings: [] };
+    const failures = issues.map(failure);
+    const ignored = failures
+      .map(({ property }) => /^\w+/.exec(property)?.[0] ?? "")
+      .filter((name) => isDeepStrictEqual(given[name], olds[name]));
+    if (ignored.length < failures.length) {
+      return { inputs: given as unknown as OrgInvitationInputs, failures, warnings: [] };
+    }
+    // With ignoreChanges, the engine puts the stored value in place of the program's: what Atlas has is no mistake.
+    const stored = Object.fromEntries(ignored.map((name) => [name, given[name]]));
+    const unknown = Object.fromEntries(ignored.map((name) => [name, UNKNOWN]));
+    const checked = checkInputs({ ...given, ...unknown });
+    return { ...checked, inputs: { ...checked.inputs, ...stored } };
   }
   const { roles, teamIds, groupRoleAssignments, ...others } = output;
   const inputs: OrgInvitationInputs = {
@@ -226,21 +240,6 @@ export function checkInputs(news: Record<string, unknown>): CheckedInputs {
     }),
   };
   return { inputs, failures: [], warnings: warnings(inputs) };
-}
-
-/**
- * The inputs among stored properties.
- *
- * @throws AtlasError for a state that somebody wrote by hand, and wrong.
- */
-export function inputsOf(properties: Record<string, unknown>): OrgInvitationInputs {
-  const names = Object.keys(Arguments.entries);
-  const { inputs, failures } = checkInputs(
-    Object.fromEntries(Object.entries(properties).filter(([name]) => names.includes(name))),
-  );
-  if (failures.length === 0) return inputs;
-  const wrong = failures.map(({ property, reason }) => `${property}: ${reason}`).join("; ");
-  throw new AtlasError(`The state of this resource cannot be used. ${wrong}`);
 }
 
 function failure({ path, message }: v.BaseIssue<unknown>): CheckFailure {

@@ -1,38 +1,191 @@
+import { createHash } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import type { dynamic } from "@pulumi/pulumi";
 import { systemClock } from "./clock.ts";
-import { resolveSettings } from "./config.ts";
+import { resolveSettings, type Settings } from "./config.ts";
 import type { Connection } from "./connect.ts";
+import { Declarations } from "./declarations.ts";
 import { AtlasError } from "./errors.ts";
-import type {
-  IncompleteCreateError,
-  Lifecycle,
-  OrgInvitationInputs,
-  OrgInvitationState,
-} from "./lifecycle.ts";
-import { checkInputs, inputsOf } from "./org-invitation-inputs.ts";
+import { onHostCancellation } from "./host-cancellation.ts";
+import type { IncompleteCreateError, Lifecycle, OrgInvitationInputs } from "./lifecycle.ts";
+import { demandNode } from "./node-version.ts";
+import { checkInputs, UNKNOWN } from "./org-invitation-inputs.ts";
+import { Peers } from "./peers.ts";
+import {
+  inputsIn,
+  inputsOf,
+  isWrittenBy010,
+  type Properties,
+  propertiesOf,
+  stateIn,
+} from "./stored-properties.ts";
 
-/*
+/**
  * The lifecycle entry: what Pulumi's plugin host calls, under the names of its dynamic provider contract.
  * Every state file names this module, as `pulumi-atlas-invitations/provider`, so it stays for ever.
  */
+class OrgInvitationProvider {
+  #stackConfig: dynamic.Config | undefined;
+  #current: { settings: Settings; connection: Connection } | undefined;
+  readonly #peers = new Peers();
+  #declarations = new Declarations(exchangeWithin(this.#peers));
+  /** The resource that declares a person, as `check` was told; by organization and address. */
+  readonly #resources = new Map<string, string>();
+  readonly #cancellation = new AbortController();
 
-type Properties = Record<string, unknown>;
+  /** Begins a run. It must not await: the host does not wait for it before the next call. */
+  configure = ({ config }: dynamic.ConfigureRequest): void => {
+    this.#stackConfig = config;
+    this.#current = undefined;
+    this.#declarations = new Declarations(exchangeWithin(this.#peers));
+    onHostCancellation(() => this.#cancellation.abort());
+  };
 
-let stackConfig: dynamic.Config | undefined;
-let current: { settings: string; connection: Connection } | undefined;
+  /** Every wrong argument at its property path, and the inputs normalized. Sends nothing. */
+  check = (olds: Properties | undefined, news: Properties): Promise<dynamic.CheckResult> =>
+    reported("check", async () => {
+      const { inputs, failures, warnings } = checkInputs(news, olds);
+      for (const warning of warnings) notify(`warning: ${warning}`);
+      if (failures.length === 0 && isKnown(inputs)) {
+        // Without old inputs the engine is about to create it, anew where it is replaced.
+        if (Object.keys(olds ?? {}).length === 0) this.#declarations.release(inputs);
+        if (typeof news.__resource === "string") this.#resources.set(personOf(inputs), news.__resource);
+      }
+      return { inputs: { ...inputs, ...terminalStatus(olds ?? {}) }, failures };
+    });
 
-/** Keeps the stack configuration. It must not await: the host does not wait for it before the next call. */
-export function configure({ config }: dynamic.ConfigureRequest): void {
-  stackConfig = config;
+  /**
+   * What a change means. Another person or organization replaces the invitation: the new one is sent first, and the
+   * old one cancelled after it, so that nobody has lost theirs where the new one is refused. An expired invitation
+   * that is to be sent again is replaced the other way round, as it is the same person. An address that Atlas has
+   * for the same person is no other person. All else the engine finds by itself, as it compares the inputs property by
+   * property where `changes` is left open. Sends nothing.
+   */
+  diff = (_id: string, olds: Properties, news: Properties): Promise<dynamic.DiffResult> =>
+    reported("diff", async () => {
+      const replaces = ["orgId", "username"].filter((name) => {
+        const isAddressInAtlas = name === "username" && news[name] === olds.__knownAs;
+        return lowerCase(olds[name]) !== lowerCase(news[name]) && !isAddressInAtlas;
+      });
+      const isReinvited = olds.status === "EXPIRED" && news.reinviteExpired === true;
+      if (isReinvited) {
+        return { changes: true, replaces: [...replaces, "expiresAt"], deleteBeforeReplace: replaces.length === 0 };
+      }
+      if (replaces.length > 0) return { replaces, deleteBeforeReplace: false };
+      this.#keep(olds, news);
+      return { ...(isUnchanged010(olds, news) && { changes: false }), replaces, deleteBeforeReplace: false };
+    });
+
+  /**
+   * Invites the person, or adopts them. The id is the invitation's, or the user's where Atlas gave none. An
+   * invitation that was sent but is not complete is stored all the same; the next `up` completes it.
+   */
+  create = (inputs: Properties): Promise<dynamic.CreateResult> =>
+    reported("create", async () => {
+      try {
+        const declared = inputsIn(inputs);
+        const lifecycle = await this.#connected();
+        const state = await withSubject(
+          declared,
+          lifecycle.create(declared, this.#resourceOf(declared)),
+        );
+        return { id: idOf(state), outs: propertiesOf(state) };
+      } catch (error) {
+        throw isIncompleteCreate(error) ? partialFailure(error, inputs) : error;
+      }
+    });
+
+  /**
+   * What became of the person. Without an id, the engine drops the resource from the state; without inputs it keeps
+   * the stored ones.
+   */
+  read = (id: string, stored: Properties): Promise<dynamic.ReadResult> =>
+    reported("read", async () => {
+      const old = stateIn(stored);
+      const state = await withSubject(old, (await this.#connected()).read(old));
+      if (!state) return {};
+      const props = propertiesOf(state);
+      const inputs = { ...inputsOf(state), ...terminalStatus(props) };
+      const isSame = isDeepStrictEqual(inputs, { ...inputsOf(old), ...terminalStatus(stored) });
+      return {
+        id: state.invitationId ?? id,
+        props,
+        // What 0.1.0 stored as `[]` may have been left out: it stays as it is.
+        ...((!isSame || !isWrittenBy010(stored)) && { inputs }),
+      };
+    });
+
+  /** Brings the invitation, or a managed member, to the new inputs. */
+  update = (_id: string, olds: Properties, news: Properties): Promise<dynamic.UpdateResult> =>
+    reported("update", async () => {
+      const declared = inputsIn(news);
+      const state = stateIn(olds);
+      const updated = await withSubject(declared, (await this.#connected()).update(state, declared));
+      return { outs: propertiesOf(updated) };
+    });
+
+  /** Cancels the invitation; what happens to a person who accepted is for the stored `onAccepted` to say. */
+  delete = (_id: string, props: Properties): Promise<void> =>
+    reported("delete", async () => {
+      const state = stateIn(props);
+      await withSubject(state, (await this.#connected()).delete(state));
+    });
+
+  #keep(olds: Properties, news: Properties): void {
+    if (!isKnown(news)) return;
+    const inputs = inputsIn(news);
+    const { invitationId, userId, declaredBy = this.#resourceOf(inputs) } = stateIn(olds);
+    this.#declarations.hold({ ...inputs, invitationId, userId }, { inputs, declaredBy });
+  }
+
+  #resourceOf(inputs: OrgInvitationInputs): string | undefined {
+    return hashed(this.#resources.get(personOf(inputs)));
+  }
+
+  /** One connection, and so one pool and one token, for as long as the settings stay the same. */
+  async #connected(): Promise<Lifecycle> {
+    const settings = resolveSettings(process.env, (name) => this.#stackConfig?.get(name));
+    // Loaded here, as the network takes 100 ms to load and `check` and `diff` run far more often than it is needed.
+    const { connect } = await import("./connect.ts");
+    if (!isDeepStrictEqual(this.#current?.settings, settings)) {
+      const connection = connect(settings, {
+        notify,
+        declarations: this.#declarations,
+        peers: this.#peers,
+        signal: this.#cancellation.signal,
+      });
+      this.#current = { settings, connection };
+      this.#closeAtTheEnd(connection);
+    }
+    return (this.#current as { connection: Connection }).connection.lifecycle;
+  }
+
+  /** The engine ends the process by SIGINT, and kills it after five seconds (plugin.go). */
+  #closeAtTheEnd({ close }: Connection): void {
+    const end = () => {
+      this.#cancellation.abort();
+      const closed = close ? Promise.race([close(), systemClock.sleep(3_000)]) : Promise.resolve();
+      return closed.then(() => process.exit());
+    };
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void end());
+  }
 }
 
-/** Every wrong argument at its property path, and the inputs in their one spelling. Sends nothing. */
-export function check(olds: Properties | undefined, news: Properties): Promise<dynamic.CheckResult> {
-  return shown("check", async () => {
-    const { inputs, failures, warnings } = checkInputs(news);
-    for (const warning of warnings) notify(`warning: ${warning}`);
-    return { inputs: { ...inputs, ...settled(olds ?? {}) }, failures };
-  });
+const provider = new OrgInvitationProvider();
+
+// The host calls them without `this`, and each by its name.
+export const { configure, check, diff, create, read, update } = provider;
+const remove = provider.delete;
+export { remove as delete };
+
+/** Processes of the same run of Pulumi have the same engine, whose address the host is started with. */
+function exchangeWithin(peers: Peers) {
+  const topic = (name: string) => `run ${process.argv.at(-1)} ${name}`;
+  return {
+    announce: (name: string) => peers.announce(topic(name)),
+    withdraw: (name: string) => peers.withdraw(topic(name)),
+    others: (name: string) => peers.others(topic(name)),
+  };
 }
 
 /**
@@ -40,106 +193,35 @@ export function check(olds: Properties | undefined, news: Properties): Promise<d
  * and `check` keeps it, because plans and refreshes show only what changes in the inputs (pulumi engine,
  * RefreshStep.ResultOp). So a plan shows `expiresAt` where it replaces an expired invitation.
  */
-function settled({ status, expiresAt }: Properties): Properties {
+function terminalStatus({ status, expiresAt }: Properties): Properties {
   if (status === undefined || status === "PENDING") return {};
-  return status === "EXPIRED" ? { status, expiresAt } : { status };
+  return status === "EXPIRED" && expiresAt !== undefined ? { status, expiresAt } : { status };
 }
 
-/**
- * What a change means: another person or organization, or an expired invitation that is to be sent again,
- * replaces the invitation, and the old one is cancelled first. All else the engine finds by itself, as it
- * compares the inputs property by property where `changes` is left open. Sends nothing.
- */
-export function diff(_id: string, olds: Properties, news: Properties): Promise<dynamic.DiffResult> {
-  return shown("diff", async () => {
-    const replaces = ["orgId", "username"].filter((name) => spelling(olds[name]) !== spelling(news[name]));
-    if (olds.status !== "EXPIRED" || news.reinviteExpired !== true) {
-      return { replaces, deleteBeforeReplace: true };
-    }
-    return { changes: true, replaces: [...replaces, "expiresAt"], deleteBeforeReplace: true };
-  });
+/** Whether the difference is only that 0.1.0 stored as `[]` what is left out. */
+function isUnchanged010(olds: Properties, news: Properties): boolean {
+  if (!isWrittenBy010(olds) || !isKnown(news)) return false;
+  return isDeepStrictEqual(inputsOf(stateIn(olds)), inputsIn(news));
 }
 
-/**
- * Invites the person, or adopts them. The id is the invitation's, or the user's where Atlas gave none. An
- * invitation that was sent but is not complete is stored all the same; the next `up` completes it.
- */
-export function create(inputs: Properties): Promise<dynamic.CreateResult> {
-  return shown("create", async () => {
-    try {
-      const declared = inputsOf(inputs);
-      const state = await about(declared, (await connected()).create(declared));
-      return { id: idOf(state), outs: plain(state) };
-    } catch (error) {
-      throw isIncompleteCreate(error) ? partialFailure(error, inputs) : error;
-    }
-  });
+function isKnown(inputs: object): boolean {
+  return !JSON.stringify(inputs).includes(UNKNOWN);
 }
 
-/** What became of the person. Without an id, the engine drops the resource from the state. */
-export function read(id: string, stored: Properties): Promise<dynamic.ReadResult> {
-  return shown("read", async () => {
-    const known = stateIn(stored);
-    const state = await about(known, (await connected()).read(known));
-    if (!state) return {};
-    const props = plain(state);
-    return { id: state.invitationId ?? id, props, inputs: { ...inputsOf(props), ...settled(props) } };
-  });
+function personOf({ orgId, username }: OrgInvitationInputs): string {
+  return `${orgId} ${username}`;
 }
 
-/** Brings the invitation, or a managed member, to the new inputs. */
-export function update(_id: string, olds: Properties, news: Properties): Promise<dynamic.UpdateResult> {
-  return shown("update", async () => {
-    const declared = inputsOf(news);
-    const state = await about(declared, (await connected()).update(stateIn(olds), declared));
-    return { outs: plain(state) };
-  });
+/** Enough to tell one resource from another, and short, as every state holds it. */
+function hashed(urn: string | undefined): string | undefined {
+  return urn && createHash("sha256").update(urn).digest("base64url").slice(0, 12);
 }
 
-/** Cancels the invitation; what happens to a person who accepted is for the stored `onAccepted` to say. */
-async function remove(_id: string, props: Properties): Promise<void> {
-  return shown("delete", async () => {
-    const known = stateIn(props);
-    await about(known, (await connected()).delete(known));
-  });
-}
-
-export { remove as delete };
-
-/** One connection, and so one pool and one token, for as long as the settings stay the same. */
-async function connected(): Promise<Lifecycle> {
-  const settings = JSON.stringify(resolveSettings(process.env, (name) => stackConfig?.get(name)));
-  // Loaded here, as the network takes 100 ms to load and `check` and `diff` run far more often than it is needed.
-  const { connect } = await import("./connect.ts");
-  if (current?.settings !== settings) {
-    const connection = connect(JSON.parse(settings), notify);
-    current = { settings, connection };
-    if (connection.close) closeAtTheEnd(connection.close);
-  }
-  return current.connection.lifecycle;
-}
-
-/** The engine ends the process by SIGINT, and kills it after five seconds (plugin.go). */
-function closeAtTheEnd(close: () => Promise<void>): void {
-  const end = () => Promise.race([close(), systemClock.sleep(3_000)]).then(() => process.exit());
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void end());
-}
-
-function stateIn(props: Properties): OrgInvitationState {
-  const { __provider, ...state } = props;
-  return { ...(state as unknown as OrgInvitationState), ...inputsOf(props) };
-}
-
-function idOf({ invitationId, userId }: OrgInvitationState): string {
+function idOf({ invitationId, userId }: { invitationId?: string | undefined; userId?: string | undefined }) {
   return (invitationId ?? userId) as string;
 }
 
-/** Without what is `undefined`: the host fails on it, and only after Atlas has done the work. */
-function plain(state: OrgInvitationState): Properties {
-  return JSON.parse(JSON.stringify(state));
-}
-
-function spelling(value: unknown): unknown {
+function lowerCase(value: unknown): unknown {
   return typeof value === "string" ? value.toLowerCase() : value;
 }
 
@@ -148,9 +230,13 @@ function isIncompleteCreate(error: unknown): error is IncompleteCreateError {
 }
 
 /** What the host stores as created but incomplete. Without `__provider` it could never be deleted again. */
-function partialFailure({ state, message }: IncompleteCreateError, { __provider }: Properties): Error {
-  const properties = { ...plain(state), __provider };
-  return Object.assign(new AtlasError(message), { id: idOf(state), properties, reasons: [message] });
+function partialFailure(
+  { state, message, cause }: IncompleteCreateError,
+  { __provider }: Properties,
+): Error {
+  const properties = { ...propertiesOf(state), __provider };
+  const error = new AtlasError(message, { cause });
+  return Object.assign(error, { id: idOf(state), properties, reasons: [message] });
 }
 
 /** Tells the user something in one line: the engine shows, under the stack, what the plugin prints. */
@@ -159,8 +245,8 @@ function notify(line: string): void {
 }
 
 /** Says whom an error is about, where it knows only ids. It is not changed, as those who wait together share it. */
-async function about<Result>(
-  { username, orgId }: OrgInvitationInputs,
+async function withSubject<Result>(
+  { username, orgId }: { username: string; orgId: string },
   work: Promise<Result>,
 ): Promise<Result> {
   try {
@@ -172,21 +258,27 @@ async function about<Result>(
 }
 
 /** Runs an operation so that the user reads its error once, as one line, and an answer always comes. */
-async function shown<Result>(operation: string, run: () => Promise<Result>): Promise<Result> {
+async function reported<Result>(operation: string, run: () => Promise<Result>): Promise<Result> {
   try {
+    demandNode();
     return await run();
   } catch (thrown) {
     // A primitive would leave the engine waiting for ever.
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-    if (!(error instanceof AtlasError)) {
-      // A bug: its stack is what a report needs. The host shows it for the other operations only.
-      if (operation === "create" || operation === "update") console.error(error.stack);
-      throw error;
-    }
+    const bug = bugIn(error);
+    // Its stack is what a report needs. The host shows it for the other operations only.
+    if (bug && (bug !== error || operation === "create" || operation === "update")) console.error(bug.stack);
+    if (bug === error) throw error;
     // The host writes `${error}: ${error.stack}` to stderr, beside the message that the engine shows.
     throw Object.assign(error, {
       stack: "see its error",
       toString: () => `OrgInvitation ${operation}`,
     });
   }
+}
+
+/** The error itself, or what caused it, where nobody raised it on purpose. */
+function bugIn(error: Error): Error | undefined {
+  if (!(error instanceof AtlasError)) return error;
+  return error.cause instanceof Error ? bugIn(error.cause) : undefined;
 }

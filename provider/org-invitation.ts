@@ -81,8 +81,10 @@ export class OrgInvitation extends pulumi.CustomResource {
   /** In lower case. */
   declare readonly username: pulumi.Output<string>;
   declare readonly roles: pulumi.Output<string[]>;
-  declare readonly teamIds: pulumi.Output<string[] | undefined>;
-  declare readonly groupRoleAssignments: pulumi.Output<{ groupId: string; roles: string[] }[] | undefined>;
+  /** What Atlas has, whether it is managed here or not. */
+  declare readonly teamIds: pulumi.Output<string[]>;
+  /** What Atlas has, whether it is managed here or not. */
+  declare readonly groupRoleAssignments: pulumi.Output<{ groupId: string; roles: string[] }[]>;
   declare readonly onAccepted: pulumi.Output<"fail" | "retain" | "manage">;
   declare readonly reinviteExpired: pulumi.Output<boolean>;
   /** Absent for a person who was a member already, and where the `users` API invited. */

@@ -1,10 +1,22 @@
 import * as v from "valibot";
-import { type Access, canonicalAccess } from "./access.ts";
-import type { AtlasClient, AtlasRequest } from "./atlas-client.ts";
-import { type InvitationsApi, type Invitee, type Person, unlessUnknown } from "./invitations-api.ts";
+import { canonicalAccess, type PartialAccess } from "./access.ts";
+import type { AtlasClient, AtlasRequest, Bounds } from "./atlas-client.ts";
+import type { AtlasError } from "./errors.ts";
+import {
+  AtlasId,
+  type InvitationsApi,
+  type Invitee,
+  isNotOwner,
+  type Listing,
+  listingOf,
+  type PeopleList,
+  type Person,
+  type Recheck,
+  unlessUnknown,
+} from "./invitations-api.ts";
 import type { OrgUsers } from "./org-users.ts";
 
-/** The generations with endpoints of their own for invitations: all of a page of the vendor's, and its v2. */
+/** The generations with endpoints of their own for invitations: v1.0, of the legacy page, and v2. */
 export const INVITES = {
   "v1.0": { root: "/api/atlas/v1.0/orgs", mediaType: "application/json" },
   v2: { root: "/api/atlas/v2/orgs", mediaType: "application/vnd.atlas.2023-01-01+json" },
@@ -12,112 +24,150 @@ export const INVITES = {
 
 /** `/orgs/{orgId}/invites`, of v1.0 or v2. It shows pending invitations only, and can never touch a member. */
 export class OrgInvites implements InvitationsApi {
-  readonly lists: InvitationsApi["lists"];
   readonly updateMember: InvitationsApi["updateMember"];
   readonly removeMember: InvitationsApi["removeMember"];
   readonly #client: AtlasClient;
   readonly #root: string;
   readonly #mediaType: string;
+  readonly #now: () => number;
+  readonly #lists: readonly PeopleList[];
+  /** Why the list of invitations was refused last, where the credentials may only read. */
+  #notOwner: AtlasError | undefined;
 
+  /** @param now - The wall clock, in ms since 1970: tells whether an invitation has run out. */
   constructor(
     client: AtlasClient,
     users: OrgUsers,
     { root, mediaType }: { root: string; mediaType: string },
+    now: () => number,
   ) {
     this.#client = client;
     this.#root = root;
     this.#mediaType = mediaType;
-    this.lists = [(orgId) => this.listOrgInvites(orgId), (orgId) => users.listOrgUsers(orgId)];
+    this.#now = now;
+    this.#lists = [(orgId, bounds) => this.listOrgInvites(orgId, bounds), users.listOrgUsers];
     this.updateMember = users.updateMember.bind(users);
     this.removeMember = users.removeMember.bind(users);
   }
 
-  /** Not paginated (documented). The filter by username is not used: whether it heeds letter case is unknown. */
-  async listOrgInvites(orgId: string): Promise<Person[]> {
-    const invitations = await this.#client.fetch(
-      this.#request("GET", orgId, "the list of invitations"),
-      v.array(Invitation),
-    );
-    return invitations.map(personOf);
+  lookUp<Result>(find: (lists: readonly PeopleList[]) => Promise<Result>): Promise<Result> {
+    return find(this.#lists);
+  }
+
+  /**
+   * Not paginated (documented). The filter by username is not used: whether it respects letter case is unknown.
+   * Empty where the credentials may only read: then the list of users tells of pending people, too.
+   */
+  async listOrgInvites(orgId: string, bounds: Bounds): Promise<Listing> {
+    this.#notOwner = undefined;
+    try {
+      const request = this.#request("GET", orgId, "the list of invitations", bounds);
+      const entries = await this.#client.fetch(request, v.array(v.unknown()));
+      return listingOf(entries, Invitation, (invitation) => this.#personOf(invitation));
+    } catch (error) {
+      if (!isNotOwner(error)) throw error;
+      this.#notOwner = error as AtlasError;
+      return { people: [], unusable: [] };
+    }
   }
 
   async createOrgInvite(
     orgId: string,
     username: string,
-    access: Access,
-    lookAgain: () => Promise<void>,
+    { roles, teamIds, groupRoleAssignments }: PartialAccess,
+    recheck: Recheck,
+    bounds: Bounds,
   ): Promise<Person> {
-    const { roles, teamIds, groupRoleAssignments } = access;
     const body = {
       username,
       roles,
-      ...(teamIds.length > 0 && { teamIds }),
-      ...(groupRoleAssignments.length > 0 && { groupRoleAssignments }),
+      ...(teamIds?.length && { teamIds }),
+      ...(groupRoleAssignments?.length && { groupRoleAssignments }),
     };
-    const request = { ...this.#request("POST", orgId, username), body, invites: true, lookAgain };
-    return personOf(await this.#client.fetch(request, Invitation));
+    const request = this.#request("POST", orgId, username, bounds);
+    return this.#personOf(await this.#client.fetch({ ...request, body, invites: true, recheck }, Invitation));
   }
 
   async updateOrgInvite(
     orgId: string,
-    { username, invitationId }: Invitee,
-    { roles, teamIds, groupRoleAssignments }: Access,
+    invitee: Invitee,
+    change: PartialAccess,
+    bounds: Bounds,
   ): Promise<Person | undefined> {
-    if (!invitationId) return undefined;
-    const request = {
-      ...this.#request("PATCH", orgId, username, invitationId),
-      body: { roles, teamIds, groupRoleAssignments },
-    };
-    const invitation = await unlessUnknown(this.#client.fetch(request, Invitation));
-    return invitation && personOf(invitation);
+    const request = this.#requestFor("PATCH", orgId, invitee, bounds);
+    if (!request) return undefined;
+    // The legacy page marks the roles as required.
+    const body = { roles: invitee.roles, ...change };
+    const invitation = await unlessUnknown(this.#client.fetch({ ...request, body }, Invitation));
+    return invitation && this.#personOf(invitation);
   }
 
-  async deleteOrgInvite(orgId: string, { username, invitationId }: Invitee): Promise<true | undefined> {
-    if (!invitationId) return undefined;
-    const request = this.#request("DELETE", orgId, username, invitationId);
-    return unlessUnknown(this.#client.command(request));
+  async deleteOrgInvite(orgId: string, invitee: Invitee, bounds: Bounds): Promise<true | undefined> {
+    const request = this.#requestFor("DELETE", orgId, invitee, bounds);
+    return request && unlessUnknown(this.#client.command(request));
+  }
+
+  #requestFor(
+    method: AtlasRequest["method"],
+    orgId: string,
+    { username, invitationId }: Invitee,
+    bounds: Bounds,
+  ): AtlasRequest | undefined {
+    if (invitationId) return this.#request(method, orgId, username, bounds, `/${invitationId}`);
+    if (this.#notOwner) throw this.#notOwner;
+    return undefined;
   }
 
   #request(
     method: AtlasRequest["method"],
     orgId: string,
     subject: string,
-    invitationId?: string,
+    bounds: Bounds,
+    rest = "",
   ): AtlasRequest {
-    const path = `${this.#root}/${orgId}/invites${invitationId ? `/${invitationId}` : ""}`;
-    return { method, path, mediaType: this.#mediaType, subject };
+    const path = `${this.#root}/${orgId}/invites${rest}`;
+    return { method, path, mediaType: this.#mediaType, subject, bounds };
+  }
+
+  #personOf(invitation: v.InferOutput<typeof Invitation>): Person {
+    const { expiresAt } = invitation;
+    // Whether an invitation that has run out is still listed is unknown.
+    const isOver = expiresAt ? Date.parse(expiresAt) <= this.#now() : false;
+    return {
+      username: invitation.username.toLowerCase(),
+      orgMembershipStatus: isOver ? "INVITATION_EXPIRED" : "PENDING",
+      ...canonicalAccess({
+        roles: invitation.roles,
+        teamIds: invitation.teamIds,
+        groupRoleAssignments: invitation.groupRoleAssignments.map(({ groupId, groupRole }) => ({
+          groupId,
+          roles: groupRole ? [groupRole] : [],
+        })),
+      }),
+      invitationId: invitation.id,
+      createdAt: invitation.createdAt ?? undefined,
+      expiresAt: expiresAt ?? undefined,
+      inviterUsername: invitation.inviterUsername ?? undefined,
+      orgName: invitation.orgName ?? undefined,
+      ...(invitation.groupId && { isProjectInvitation: true }),
+    };
   }
 }
 
 /** A request lists the roles of a project together, an answer one role at a time (documented). */
 const Invitation = v.object({
-  id: v.pipe(v.string(), v.nonEmpty()),
+  id: AtlasId,
   username: v.string(),
   roles: v.array(v.string()),
   teamIds: v.nullish(v.array(v.string()), []),
-  groupRoleAssignments: v.nullish(v.array(v.object({ groupId: v.string(), groupRole: v.string() })), []),
+  groupRoleAssignments: v.nullish(
+    v.array(v.object({ groupId: v.string(), groupRole: v.nullish(v.string()) })),
+    [],
+  ),
   createdAt: v.nullish(v.string()),
   expiresAt: v.nullish(v.string()),
   inviterUsername: v.nullish(v.string()),
   orgName: v.nullish(v.string()),
+  // The official Go client's structure has it, for invitations to a project (inferred).
+  groupId: v.nullish(v.string()),
 });
-
-function personOf(invitation: v.InferOutput<typeof Invitation>): Person {
-  return {
-    username: invitation.username.toLowerCase(),
-    orgMembershipStatus: "PENDING",
-    access: canonicalAccess({
-      roles: invitation.roles,
-      teamIds: invitation.teamIds,
-      groupRoleAssignments: invitation.groupRoleAssignments.map(({ groupId, groupRole }) => ({
-        groupId,
-        roles: [groupRole],
-      })),
-    }),
-    invitationId: invitation.id,
-    createdAt: invitation.createdAt ?? undefined,
-    expiresAt: invitation.expiresAt ?? undefined,
-    inviterUsername: invitation.inviterUsername ?? undefined,
-    orgName: invitation.orgName ?? undefined,
-  };
-}

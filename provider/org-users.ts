@@ -1,11 +1,15 @@
 import * as v from "valibot";
-import { type Access, canonicalAccess } from "./access.ts";
-import type { AtlasClient, AtlasRequest } from "./atlas-client.ts";
+import { canonicalAccess, type PartialAccess } from "./access.ts";
+import type { AtlasClient, AtlasRequest, Bounds } from "./atlas-client.ts";
 import { AtlasError } from "./errors.ts";
 import {
+  AtlasId,
   type Invitee,
+  type Listing,
+  listingOf,
   OutdatedError,
   type Person,
+  type Recheck,
   unlessOutdated,
   unlessUnknown,
 } from "./invitations-api.ts";
@@ -15,6 +19,7 @@ const MEDIA_TYPE = "application/vnd.atlas.2025-02-19+json";
 const ITEMS_PER_PAGE = 500;
 // Without naming them, Atlas hides the last two (documented).
 const STATUSES = ["PENDING", "ACTIVE", "INVITATION_EXPIRED", "INVITATION_REJECTED"];
+const MAX_STARTS = 3;
 
 /** `/api/atlas/v2/orgs/{orgId}/users`, version 2025-02-19: everyone an organization knows of. */
 export class OrgUsers {
@@ -25,94 +30,143 @@ export class OrgUsers {
   }
 
   /**
-   * Everyone, whatever their status. The filter by username is not used: whether it heeds letter case is unknown.
+   * Everyone, whatever their status. The filter by username is not used: whether it respects letter case is unknown.
    *
-   * @throws AtlasError for a list with a gap: who is missing in it would count as gone.
+   * @throws AtlasError for a list that keeps changing between its pages: a missing person would count as gone.
    */
-  async listOrgUsers(orgId: string): Promise<Person[]> {
-    const people: Person[] = [];
+  readonly listOrgUsers = async (orgId: string, bounds: Bounds): Promise<Listing> => {
+    for (let start = 1; start <= MAX_STARTS; start++) {
+      const entries = await this.#pages(orgId, bounds);
+      if (entries) return listingOf(entries, OrgUser, personOf);
+    }
+    throw new AtlasError(
+      `The list of users of ${orgId} changed between its pages, ${MAX_STARTS} times in a row, so nobody's status is known for certain. Run the command again.`,
+    );
+  };
+
+  /** The entries of all pages; `undefined` where the list changed in between. */
+  async #pages(orgId: string, bounds: Bounds): Promise<unknown[] | undefined> {
+    const entries: unknown[] = [];
     let total: number | undefined;
-    for (let pageNum = 1; ; pageNum++) {
+    for (let pageNum = 1; total === undefined || entries.length < total; pageNum++) {
+      // Each page begins with the last entry of the one before: if it is another one, somebody joined or left
+      // meanwhile, and a person could have moved from a page that is not read yet to one that is.
+      const itemsPerPage = ITEMS_PER_PAGE - (pageNum - 1);
       const query = new URLSearchParams([
-        ["itemsPerPage", String(ITEMS_PER_PAGE)],
+        ["itemsPerPage", String(itemsPerPage)],
         ["pageNum", String(pageNum)],
         ...STATUSES.map((status) => ["orgMembershipStatuses", status] as [string, string]),
       ]);
-      const page = await this.#client.fetch(
-        this.#request("GET", orgId, "the list of users", `?${query}`),
-        Page,
-      );
-      // Who comes or goes between two pages moves the others: the second may lack one that the first had not.
+      const request = this.#request("GET", orgId, "the list of users", bounds, `?${query}`);
+      const page = await this.#client.fetch(request, Page);
       total ??= page.totalCount;
-      if (page.totalCount !== total) return this.listOrgUsers(orgId);
-      people.push(...page.results.map(personOf));
-      if (people.length >= total) return people;
-      if (page.results.length === 0) {
-        throw new AtlasError(
-          `Atlas lists ${people.length} people of ${orgId}, but counts ${total}. Run the command again.`,
-        );
+      const overlap = entries.length - (pageNum - 1) * itemsPerPage;
+      const isUnchanged = page.totalCount === total && sameIds(entries.slice(-overlap), page.results, overlap);
+      if (!isUnchanged || page.results.length === overlap) {
+        return isUnchanged && entries.length >= total ? entries : undefined;
       }
+      entries.push(...page.results.slice(overlap));
     }
+    return entries;
   }
 
-  /** Invites; Atlas sends the e-mail. `lookAgain` as in `InvitationsApi`. */
+  /** Invites; Atlas sends the e-mail. `recheck` as in `InvitationsApi`. */
   async createOrgUser(
     orgId: string,
     username: string,
-    access: Access,
-    lookAgain: () => Promise<void>,
+    access: PartialAccess,
+    recheck: Recheck,
+    bounds: Bounds,
   ): Promise<Person> {
-    const body = { username, ...bodyOf(access) };
-    const request = { ...this.#request("POST", orgId, username), body, invites: true, lookAgain };
-    return personOf(await this.#client.fetch(request, OrgUser));
+    const body = { username, ...bodyOf(access, []) };
+    const request = this.#request("POST", orgId, username, bounds);
+    return personOf(await this.#client.fetch({ ...request, body, invites: true, recheck }, OrgUser));
   }
 
-  /** Grants another access, to whoever it is: a member or somebody pending. */
-  async updateOrgUser(orgId: string, user: Invitee, access: Access, lookAgain?: () => Promise<void>) {
-    const request = { ...this.#requestFor("PATCH", orgId, user), body: bodyOf(access), lookAgain };
+  /** Changes the given fields, of whoever it is: a member or somebody pending. */
+  async updateOrgUser(
+    orgId: string,
+    user: Invitee,
+    change: PartialAccess,
+    bounds: Bounds,
+    recheck?: Recheck,
+  ): Promise<Person | undefined> {
+    const body = bodyOf(change, user.roles);
+    const request = { ...this.#requestFor("PATCH", orgId, user, bounds), body, recheck, isUnchecked: true };
     const updated = await unlessUnknown(this.#client.fetch(request, OrgUser));
     return updated && personOf(updated);
   }
 
   /** Removes whoever it is: a member as well as somebody pending. */
-  removeOrgUser(orgId: string, user: Invitee, lookAgain: () => Promise<void>): Promise<true | undefined> {
-    return unlessUnknown(this.#client.command({ ...this.#requestFor("DELETE", orgId, user), lookAgain }));
+  removeOrgUser(
+    orgId: string,
+    user: Invitee,
+    bounds: Bounds,
+    recheck: Recheck,
+    isUnchecked = true,
+  ): Promise<true | undefined> {
+    const request = { ...this.#requestFor("DELETE", orgId, user, bounds), recheck, isUnchecked };
+    return unlessUnknown(this.#client.command(request));
   }
 
-  updateMember(orgId: string, member: Invitee, access: Access): Promise<Person | undefined> {
-    return this.updateOrgUser(orgId, member, access);
+  updateMember(
+    orgId: string,
+    member: Invitee,
+    change: PartialAccess,
+    bounds: Bounds,
+  ): Promise<Person | undefined> {
+    return this.updateOrgUser(orgId, member, change, bounds);
   }
 
-  /** Looks again before it repeats the request: who left may have been invited meanwhile. */
-  async removeMember(orgId: string, member: Invitee): Promise<true | undefined> {
-    return unlessOutdated(this.removeOrgUser(orgId, member, () => this.expect("ACTIVE", orgId, member)));
+  /** The list has just shown the member; after a wait the status is read again, as who left may be invited by then. */
+  removeMember(orgId: string, member: Invitee, bounds: Bounds): Promise<true | undefined> {
+    const recheck: Recheck = (bounds) => this.expectStatus("ACTIVE", orgId, member, bounds);
+    return unlessOutdated(this.removeOrgUser(orgId, member, bounds, recheck, false));
   }
 
   /** @throws OutdatedError unless Atlas says this of the person, now. */
-  async expect(orgMembershipStatus: string, orgId: string, user: Invitee): Promise<void> {
-    const found = await unlessUnknown(this.#client.fetch(this.#requestFor("GET", orgId, user), OrgUser));
+  async expectStatus(
+    orgMembershipStatus: string,
+    orgId: string,
+    user: Invitee,
+    bounds: Bounds,
+  ): Promise<void> {
+    const request = this.#requestFor("GET", orgId, user, bounds);
+    const found = await unlessUnknown(this.#client.fetch(request, OrgUser));
     if (found?.orgMembershipStatus !== orgMembershipStatus) {
       throw new OutdatedError(`${user.username} is no longer ${orgMembershipStatus}.`);
     }
   }
 
-  #requestFor(method: AtlasRequest["method"], orgId: string, { username, userId }: Invitee): AtlasRequest {
-    return this.#request(method, orgId, username, `/${userId}`);
+  #requestFor(
+    method: AtlasRequest["method"],
+    orgId: string,
+    { username, userId }: Invitee,
+    bounds: Bounds,
+  ): AtlasRequest {
+    return this.#request(method, orgId, username, bounds, `/${userId}`);
   }
 
-  #request(method: AtlasRequest["method"], orgId: string, subject: string, rest = ""): AtlasRequest {
-    return { method, path: `/api/atlas/v2/orgs/${orgId}/users${rest}`, mediaType: MEDIA_TYPE, subject };
+  #request(
+    method: AtlasRequest["method"],
+    orgId: string,
+    subject: string,
+    bounds: Bounds,
+    rest = "",
+  ): AtlasRequest {
+    const path = `/api/atlas/v2/orgs/${orgId}/users${rest}`;
+    return { method, path, mediaType: MEDIA_TYPE, subject, bounds };
   }
 }
 
 const OrgUser = v.object({
-  id: v.pipe(v.string(), v.nonEmpty()),
+  id: AtlasId,
   username: v.string(),
   orgMembershipStatus: v.string(),
   roles: v.object({
     orgRoles: v.nullish(v.array(v.string()), []),
     groupRoleAssignments: v.nullish(
-      v.array(v.object({ groupId: v.string(), groupRoles: v.array(v.string()) })),
+      v.array(v.object({ groupId: v.string(), groupRoles: v.nullish(v.array(v.string()), []) })),
       [],
     ),
   }),
@@ -122,22 +176,36 @@ const OrgUser = v.object({
   inviterUsername: v.nullish(v.string()),
 });
 
-const Page = v.object({ results: v.array(OrgUser), totalCount: v.number() });
+const Page = v.object({ results: v.array(v.unknown()), totalCount: v.number() });
 
-/** An empty list takes away what there was (documented). */
-function bodyOf({ roles, teamIds, groupRoleAssignments }: Access) {
-  const assignments = groupRoleAssignments.map(({ groupId, roles }) => ({ groupId, groupRoles: roles }));
-  return { roles: { orgRoles: roles, groupRoleAssignments: assignments }, teamIds };
+function sameIds(some: unknown[], others: unknown[], count: number): boolean {
+  const idOf = (entry: unknown) => JSON.stringify((entry as { id?: unknown } | null)?.id);
+  return Array.from({ length: count }, (_, index) => idOf(some[index]) === idOf(others[index])).every(Boolean);
+}
+
+/** Only what is given: an empty list takes away what there was (documented). Roles have to name organization roles. */
+function bodyOf({ roles, teamIds, groupRoleAssignments }: PartialAccess, currentRoles: string[]) {
+  const assignments = groupRoleAssignments?.map(({ groupId, roles }) => ({ groupId, groupRoles: roles }));
+  return {
+    ...((roles || assignments) && {
+      roles: {
+        orgRoles: roles ?? currentRoles,
+        ...(assignments && { groupRoleAssignments: assignments }),
+      },
+    }),
+    ...(teamIds && { teamIds }),
+  };
 }
 
 function personOf(user: v.InferOutput<typeof OrgUser>): Person {
+  const { orgMembershipStatus, roles } = user;
   return {
     username: user.username.toLowerCase(),
-    orgMembershipStatus: user.orgMembershipStatus,
-    access: canonicalAccess({
-      roles: user.roles.orgRoles,
+    orgMembershipStatus,
+    ...canonicalAccess({
+      roles: roles.orgRoles,
       teamIds: user.teamIds,
-      groupRoleAssignments: user.roles.groupRoleAssignments.map(({ groupId, groupRoles }) => ({
+      groupRoleAssignments: roles.groupRoleAssignments.map(({ groupId, groupRoles }) => ({
         groupId,
         roles: groupRoles,
       })),
@@ -146,5 +214,7 @@ function personOf(user: v.InferOutput<typeof OrgUser>): Person {
     createdAt: user.invitationCreatedAt ?? undefined,
     expiresAt: user.invitationExpiresAt ?? undefined,
     inviterUsername: user.inviterUsername ?? undefined,
+    // Every invitation to an organization names an organization role (documented as required).
+    ...(orgMembershipStatus === "PENDING" && roles.orgRoles.length === 0 && { isProjectInvitation: true }),
   };
 }

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import type { AtlasClient } from "./atlas-client.ts";
+import type { AtlasClient, Bounds } from "./atlas-client.ts";
 import { type Auth, type Challengeable, type Dispatch, FixedAuth, type Target } from "./auth.ts";
 import type { Clock } from "./clock.ts";
 import { AtlasError } from "./errors.ts";
@@ -19,6 +19,8 @@ interface Token {
 }
 
 // Before it expires, so that no request is under way with a token that ends: ten minutes of the usual hour.
+// A stopped process has a few seconds left.
+const REVOCATION_MS = 3_000;
 const RENEWED_BEFORE_MS = 10 * 60_000;
 
 /**
@@ -43,13 +45,13 @@ export class ServiceAccountAuth implements Auth {
   }
 
   /** @throws AtlasError when there is no token to be had. */
-  async send<Answer extends Challengeable>(_request: Target, dispatch: Dispatch<Answer>): Promise<Answer> {
-    const token = await this.#valid();
+  async send<Answer extends Challengeable>({ bounds }: Target, dispatch: Dispatch<Answer>): Promise<Answer> {
+    const token = await this.#valid(bounds);
     const answer = await dispatch(token.authorization);
     if (answer.status !== 401 || token.isBlameless) return answer;
     // One renewal for all whose token was refused together.
     if (this.#token === token) this.#token = undefined;
-    const renewed = await this.#valid();
+    const renewed = await this.#valid(bounds);
     const lastAnswer = await dispatch(renewed.authorization);
     renewed.isBlameless = lastAnswer.status === 401;
     return lastAnswer;
@@ -62,23 +64,24 @@ export class ServiceAccountAuth implements Auth {
     this.#token = undefined;
     if (!token) return;
     const form = { token: token.value, token_type_hint: "access_token" };
-    await this.#client.command(this.#request("/api/oauth/revoke", form)).catch(() => undefined);
+    const bounds = { until: this.#clock.monotonic() + REVOCATION_MS };
+    await this.#client.command(this.#request("/api/oauth/revoke", form, bounds)).catch(() => undefined);
   }
 
-  async #valid(): Promise<Token> {
+  async #valid(bounds: Bounds): Promise<Token> {
     if (this.#token && this.#clock.now() < this.#token.renewAt) return this.#token;
-    this.#asking ??= this.#ask().finally(() => {
+    this.#asking ??= this.#ask(bounds).finally(() => {
       this.#asking = undefined;
     });
     return this.#asking;
   }
 
-  async #ask(): Promise<Token> {
+  async #ask(bounds: Bounds): Promise<Token> {
     try {
       const request = {
-        ...this.#request("/api/oauth/token", { grant_type: "client_credentials" }),
+        ...this.#request("/api/oauth/token", { grant_type: "client_credentials" }, bounds),
         // A token that was made for a lost answer expires by itself.
-        lookAgain: async () => {},
+        recheck: async () => {},
       };
       const { access_token: value, expires_in } = await this.#client.fetch(request, TokenAnswer);
       const lifetimeMs = expires_in * 1000;
@@ -92,13 +95,14 @@ export class ServiceAccountAuth implements Auth {
     }
   }
 
-  #request(path: string, form: Record<string, string>) {
+  #request(path: string, form: Record<string, string>, bounds: Bounds) {
     return {
       method: "POST" as const,
       path,
       mediaType: "application/json",
       form,
       subject: "the service account",
+      bounds,
     };
   }
 }

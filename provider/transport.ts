@@ -12,7 +12,7 @@ export interface TransportOptions {
 }
 
 /** One HTTP request, as it is sent. */
-export interface Message extends Target {
+export interface Message extends Omit<Target, "bounds"> {
   headers: Record<string, string>;
   body?: string | undefined;
 }

@@ -1,14 +1,12 @@
-import type { Access } from "./access.ts";
 import { isAtlasApiError } from "./errors.ts";
-import type { InvitationsApi, Invitee, PeopleList, Person } from "./invitations-api.ts";
+import type { InvitationsApi, PeopleList } from "./invitations-api.ts";
 
 /**
  * One generation until Atlas has retired it, and from then on its successor, for good: the operation that
- * meets the sunset is finished by the successor. Ids of one generation mean nothing to the other, which then
- * finds the person by their address.
+ * meets the sunset is finished by the successor, and a look-up starts anew there, so that it never joins the lists
+ * of two generations. Ids of one generation mean nothing to the other, which finds the person by their address.
  */
 export class UntilSunset implements InvitationsApi {
-  readonly lists: readonly PeopleList[];
   readonly #successor: InvitationsApi;
   readonly #onSunset: () => void;
   #current: InvitationsApi;
@@ -17,35 +15,24 @@ export class UntilSunset implements InvitationsApi {
     this.#current = retiring;
     this.#successor = successor;
     this.#onSunset = onSunset;
-    this.lists = retiring.lists.map(
-      (_, index) => (orgId) => this.#request(async ({ lists }) => lists[index]?.(orgId) ?? []),
-    );
   }
 
-  createOrgInvite(
-    orgId: string,
-    username: string,
-    access: Access,
-    lookAgain: () => Promise<void>,
-  ): Promise<Person> {
-    return this.#request((api) => api.createOrgInvite(orgId, username, access, lookAgain));
+  lookUp<Result>(find: (lists: readonly PeopleList[]) => Promise<Result>): Promise<Result> {
+    return this.#request((api) => api.lookUp(find));
   }
 
-  updateOrgInvite(orgId: string, invitee: Invitee, access: Access): Promise<Person | undefined> {
-    return this.#request((api) => api.updateOrgInvite(orgId, invitee, access));
-  }
+  readonly createOrgInvite: InvitationsApi["createOrgInvite"] = (...args) =>
+    this.#request((api) => api.createOrgInvite(...args));
 
-  deleteOrgInvite(orgId: string, invitee: Invitee): Promise<true | undefined> {
-    return this.#request((api) => api.deleteOrgInvite(orgId, invitee));
-  }
+  readonly updateOrgInvite: InvitationsApi["updateOrgInvite"] = (...args) =>
+    this.#request((api) => api.updateOrgInvite(...args));
 
-  updateMember(orgId: string, member: Invitee, access: Access): Promise<Person | undefined> {
-    return this.#current.updateMember(orgId, member, access);
-  }
+  readonly deleteOrgInvite: InvitationsApi["deleteOrgInvite"] = (...args) =>
+    this.#request((api) => api.deleteOrgInvite(...args));
 
-  removeMember(orgId: string, member: Invitee): Promise<true | undefined> {
-    return this.#current.removeMember(orgId, member);
-  }
+  readonly updateMember: InvitationsApi["updateMember"] = (...args) => this.#current.updateMember(...args);
+
+  readonly removeMember: InvitationsApi["removeMember"] = (...args) => this.#current.removeMember(...args);
 
   async #request<Result>(send: (api: InvitationsApi) => Promise<Result>): Promise<Result> {
     const api = this.#current;

@@ -10,6 +10,7 @@ import {
   REFRESH,
   UP,
 } from "./engine-tier/invitation-stack.ts";
+import { handoverStories } from "./engine-tier/handover-stories.ts";
 import { interruptStories, killStories } from "./engine-tier/kill-stories.ts";
 import { pendingStories } from "./engine-tier/pending-stories.ts";
 import { settledStories } from "./engine-tier/settled-stories.ts";
@@ -32,6 +33,11 @@ describe.concurrent.each(GENERATIONS)("on the $name generation of the API", (gen
   settledStories(start);
   troubleStories(start, generation);
   killStories(start, generation);
+});
+
+// The users API can remove a member; what is true of v2 is true of v1.0.
+describe.concurrent.each([V2, USERS])("one person and two resources in a row on the $name generation", (generation) => {
+  handoverStories(() => InvitationStack.start(ground, generation));
 });
 
 describe.concurrent.each(RELEASES)("a state written by %s", (release) => {

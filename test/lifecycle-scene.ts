@@ -26,7 +26,7 @@ export async function lifecycleScene(
   const credentials = { kind: "apiKey" as const, publicKey, privateKey, source: "the test" };
   const settings = { baseUrl: atlas.url, credentials, maxWaitMs: 3_600_000, debug: false };
   const connected = (generation = invitationsApi) =>
-    connect({ ...settings, invitationsApi: generation }, notify, clock).lifecycle;
+    connect({ ...settings, invitationsApi: generation }, { notify, clock }).lifecycle;
   const inputs = (changes: Partial<OrgInvitationInputs> = {}): OrgInvitationInputs => ({
     orgId: organization.id,
     username: ada,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { connect } from "../provider/connect.ts";
 import { ada, GENERATIONS, lifecycleScene } from "./lifecycle-scene.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 
@@ -49,3 +50,30 @@ describe.each(GENERATIONS)("what people do while a request waits, on %s", (gener
     );
   });
 });
+
+test.each(["delete", "update"] as const)(
+  "a token that is long in coming does not make %s touch who accepted meanwhile",
+  async (operation) => {
+    await using scene = await startScene("users");
+    const { atlas, organization, inputs, clock } = scene;
+    const { clientId, clientSecret } = atlas.addServiceAccount({ organization });
+    const credentials = { kind: "serviceAccount" as const, clientId, clientSecret, source: "the test" };
+    const settings = { baseUrl: atlas.url, credentials, invitationsApi: "users" as const, debug: false };
+    const { lifecycle } = connect({ ...settings, maxWaitMs: 3_600_000 }, () => {}, clock);
+    const state = await clock.run(lifecycle.create(inputs()));
+
+    const method = operation === "delete" ? "DELETE" : "PATCH";
+    atlas.fail({ method, status: 401, body: "" });
+    const limited = atlas.fail({ method: "POST", path: /oauth\/token/, authenticated: "either", ...tooMany });
+    const done = clock.run(
+      operation === "delete"
+        ? lifecycle.delete(state)
+        : lifecycle.update(state, inputs({ roles: ["ORG_OWNER"] })),
+    );
+    await Promise.all([
+      limited.struck.then(() => organization.accept(ada)),
+      expect(done).rejects.toThrow("has accepted"),
+    ]);
+    expect(organization.find(ada)).toMatchObject({ status: "ACTIVE", roles: ["ORG_MEMBER"] });
+  },
+);

@@ -20,22 +20,37 @@ export interface Run extends CommandResult {
   diagnostics: Record<string, string[]>;
 }
 
-/** The arguments of one resource, right or wrong. */
+/**
+ * The arguments of one resource, right or wrong. Besides, `secrets` names arguments that are secret, and `options` holds
+ * Pulumi's resource options; of these `provider` names an AtlasProvider with the same key, and `component` the parent.
+ */
 export type Declaration = Record<string, unknown>;
 
 /** A value that the program knows once the resource of that name is created. */
 export const afterCreating = (name: string, value: unknown) => ({ afterCreating: name, value });
 
 const PROGRAM = `
-const { OrgInvitation } = require("pulumi-atlas-invitations");
+const pulumi = require("@pulumi/pulumi");
+const { AtlasProvider, OrgInvitation } = require("pulumi-atlas-invitations");
 const declarations = require("./declarations.json");
 
 const made = {};
-for (const [name, declaration] of Object.entries(declarations)) {
+const providers = {};
+const providerOf = (name) => (providers[name] ??= new AtlasProvider(name, {
+  publicKey: process.env.MONGODB_ATLAS_PUBLIC_KEY,
+  privateKey: process.env.MONGODB_ATLAS_PRIVATE_KEY,
+}));
+for (const [name, { options = {}, secrets = [], ...declaration }] of Object.entries(declarations)) {
   const args = JSON.parse(JSON.stringify(declaration), (_key, value) =>
     value?.afterCreating ? made[value.afterCreating].status.apply(() => value.value) : value,
   );
-  made[name] = new OrgInvitation(name, args);
+  for (const secret of secrets) args[secret] = pulumi.secret(args[secret]);
+  const { provider, component, ...others } = options;
+  made[name] = new OrgInvitation(name, args, {
+    ...others,
+    ...(provider && { provider: providerOf(provider) }),
+    ...(component && { parent: new pulumi.ComponentResource("test:index:Team", component) }),
+  });
 }
 `;
 
