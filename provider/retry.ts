@@ -47,6 +47,26 @@ export function backoffMs(tries: number, random: number): number {
   return random * Math.min(30_000, 500 * 2 ** (tries - 1));
 }
 
+/**
+ * How long a POST that may have been carried out is left alone before Atlas is asked what became of it. Atlas takes
+ * 326 to 358 ms for an invitation (recorded), and goes on when the connection breaks: a look that comes sooner
+ * misses the invitation, and a second e-mail is sent.
+ */
+export const SETTLE_MS = 2_000;
+
+/** How long to wait before a retry: at least `floorMs`, and the backoff after so many attempts on top of it. */
+export function retryDelayMs({
+  attempts,
+  random,
+  floorMs = 0,
+}: {
+  attempts: number;
+  random: number;
+  floorMs?: number;
+}): number {
+  return floorMs + backoffMs(attempts, random);
+}
+
 /** The wait that a `Retry-After` header asks for, in seconds or as a date; `undefined` for anything else. */
 export function retryAfterMs(header: string | string[] | undefined, now: number): number | undefined {
   const value = [header].flat()[0]?.trim() ?? "";
