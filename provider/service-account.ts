@@ -86,9 +86,11 @@ export class ServiceAccountAuth implements Auth {
       this.#token = { value, authorization: `Bearer ${value}`, renewAt };
       return this.#token;
     } catch (error) {
+      if (!(error instanceof AtlasError)) throw error;
       // Of another kind, as it says nothing about the request that needs the token, and was repeated already.
-      const { message } = error as Error;
-      throw new AtlasError(`There is no access token for the service account: ${message}`, { cause: error });
+      throw new AtlasError(`There is no access token for the service account: ${error.message}`, {
+        cause: error,
+      });
     }
   }
 
