@@ -48,10 +48,15 @@ export class Transport {
   constructor({ baseUrl, connectTimeoutMs = 10_000, requestTimeoutMs = 60_000 }: TransportOptions) {
     this.#baseUrl = baseUrl;
     this.#requestTimeoutMs = requestTimeoutMs;
-    const connect = { timeout: connectTimeoutMs };
-    const options = { connect, requestTls: connect, proxyTls: connect, maxResponseSize: MAX_ANSWER_BYTES };
+    // Otherwise NODE_TLS_REJECT_UNAUTHORIZED=0, which may be set for another server, would expose the credentials.
+    const connect = { timeout: connectTimeoutMs, rejectUnauthorized: true };
     try {
-      this.#pool = new EnvHttpProxyAgent(options);
+      this.#pool = new EnvHttpProxyAgent({
+        connect,
+        requestTls: connect,
+        proxyTls: connect,
+        maxResponseSize: MAX_ANSWER_BYTES,
+      });
     } catch {
       // Its error quotes the URL, and with it the password of the proxy.
       throw new AtlasConfigError(

@@ -2,15 +2,17 @@ import { execFile } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import dns from "node:dns";
 import { copyFile, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import net, { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { createServer as createTlsServer } from "node:tls";
 import { inspect, promisify } from "node:util";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { AtlasConfigError, AtlasNetworkError } from "../provider/errors.ts";
 import { type Message, Transport, type TransportOptions } from "../provider/transport.ts";
 import { ForwardProxy, type ForwardProxyOptions } from "./atlas/forward-proxy.ts";
 import { SimulatedAtlas } from "./atlas/simulated-atlas.ts";
+import { createTlsIdentity } from "./atlas/tls-identity.ts";
 import { rejection } from "./client-scene.ts";
 
 afterEach(() => {
@@ -384,19 +386,24 @@ async function startProcesses() {
     await copyFile(join(repository, "provider", name), join(folder, name));
   }
   await writeFile(join(folder, "package.json"), '{"type":"module"}');
-  const program = `
+  const exchange = `
     import { Transport } from "./transport.ts";
     const transport = new Transport({ baseUrl: process.argv[2] });
     const said = ({ status, sent, message }) => console.log(status ?? message, sent ?? "");
     await transport.exchange({ method: "GET", target: "/", headers: {} }).then(said, said);
     process.exit();`;
-  await writeFile(join(folder, "program.ts"), program);
+  await writeFile(join(folder, "exchange.ts"), exchange);
+  await writeFile(join(folder, "fetch.ts"), "console.log((await fetch(process.argv[2])).status);");
+  const run = (program: string) => async (baseUrl: string, environment: Record<string, string>) => {
+    const command = [join(folder, program), baseUrl];
+    const { stdout } = await promisify(execFile)(process.execPath, command, { env: environment });
+    return stdout.trim();
+  };
   return {
-    exchange: async (baseUrl: string, environment: Record<string, string>) => {
-      const command = [join(folder, "program.ts"), baseUrl];
-      const { stdout } = await promisify(execFile)(process.execPath, command, { env: environment });
-      return stdout.trim();
-    },
+    /** What the transport says of a request. */
+    exchange: run("exchange.ts"),
+    /** What Node.js says of it. */
+    fetch: run("fetch.ts"),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
   };
 }
@@ -425,6 +432,56 @@ test("a server whose certificate nobody vouches for is refused, unless NODE_EXTR
   expect(atlas.requests).toEqual([]);
 
   expect(await processes.exchange(atlas.url, { NODE_EXTRA_CA_CERTS: atlas.caPath })).toBe("401");
+});
+
+describe("NODE_TLS_REJECT_UNAUTHORIZED, which makes Node.js trust any certificate,", () => {
+  const trusting = { NODE_TLS_REJECT_UNAUTHORIZED: "0" };
+
+  test("does not make the transport trust one", async () => {
+    await using processes = await startProcesses();
+    await using atlas = await SimulatedAtlas.start({ tls: true });
+
+    expect(await processes.fetch(atlas.url, trusting)).toBe("401");
+    atlas.forget();
+
+    expect(await processes.exchange(atlas.url, trusting)).toMatch(/^The certificate of .* is not trusted/);
+    expect(atlas.requests).toEqual([]);
+  });
+
+  test("does not make it trust one behind a proxy", async () => {
+    await using processes = await startProcesses();
+    await using atlas = await SimulatedAtlas.start({ tls: true });
+    await using proxy = await ForwardProxy.start();
+    const environment = { ...trusting, HTTPS_PROXY: proxy.url };
+
+    expect(await processes.exchange(atlas.url, environment)).toMatch(/^The certificate of .* is not trusted/);
+    expect(proxy.log()).toEqual([`CONNECT ${new URL(atlas.url).host} 200`]);
+    expect(atlas.requests).toEqual([]);
+  });
+
+  test("does not make it trust that of a proxy", async () => {
+    await using processes = await startProcesses();
+    await using atlas = await SimulatedAtlas.start();
+    await using proxy = await ForwardProxy.start();
+    const identity = await createTlsIdentity();
+    const tlsServer = createTlsServer(identity, (socket) => {
+      const { hostname, port } = new URL(proxy.url);
+      socket.pipe(net.connect(Number(port), hostname)).pipe(socket);
+    });
+    await using tlsProxy = await listening(tlsServer);
+    const environment = { HTTP_PROXY: `https://${tlsProxy.host}` };
+
+    const trusted = { ...environment, NODE_EXTRA_CA_CERTS: identity.caPath };
+    expect(await processes.exchange(atlas.url, trusted)).toBe("401");
+    atlas.forget();
+    proxy.requests.length = 0;
+
+    const refused = await processes.exchange(atlas.url, { ...environment, ...trusting });
+    expect(refused).toMatch(/^The certificate of .* is not trusted/);
+    expect(proxy.log()).toEqual([]);
+    expect(atlas.requests).toEqual([]);
+    await identity.remove();
+  });
 });
 
 test("the real Atlas is reached by TLS through a proxy, by its name, and not where NO_PROXY names it", async () => {
