@@ -36,8 +36,8 @@ const NO_CONNECTION = [
 ];
 
 /**
- * HTTP to one origin over one pool of connections, through the proxy that the environment names (`HTTPS_PROXY`,
- * `HTTP_PROXY`, `NO_PROXY`). A redirect is an answer like any other: credentials never follow one.
+ * HTTP to one origin over one pool of connections, through the proxy that the environment names (`HTTPS_PROXY` or
+ * `HTTP_PROXY`, and `NO_PROXY`). A redirect is an answer like any other: credentials never follow one.
  */
 export class Transport {
   readonly #baseUrl: string;
@@ -50,12 +50,15 @@ export class Transport {
     this.#requestTimeoutMs = requestTimeoutMs;
     // Otherwise NODE_TLS_REJECT_UNAUTHORIZED=0, which may be set for another server, would expose the credentials.
     const connect = { timeout: connectTimeoutMs, rejectUnauthorized: true };
+    const proxy = proxyFor(baseUrl);
     try {
       this.#pool = new EnvHttpProxyAgent({
         connect,
         requestTls: connect,
         proxyTls: connect,
         maxResponseSize: MAX_ANSWER_BYTES,
+        httpProxy: proxy,
+        httpsProxy: proxy,
       });
     } catch {
       // Its error quotes the URL, and with it the password of the proxy.
@@ -100,4 +103,14 @@ export class Transport {
       `The certificate of ${this.#baseUrl} is not trusted (${reason}). Where a proxy of your own stands in between, name its authority in NODE_EXTRA_CA_CERTS.`,
     );
   }
+}
+
+/**
+ * The proxy by the scheme of the origin, as curl, Go and the Pulumi CLI choose it: lower case first, and http where
+ * it has no scheme. EnvHttpProxyAgent would use that for http for https, too.
+ */
+function proxyFor(baseUrl: string): string {
+  const name = baseUrl.startsWith("https:") ? "https_proxy" : "http_proxy";
+  const proxy = process.env[name] || process.env[name.toUpperCase()] || "";
+  return proxy === "" || proxy.includes("://") ? proxy : `http://${proxy}`;
 }

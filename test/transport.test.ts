@@ -306,6 +306,48 @@ test("requests to a server that NO_PROXY names go straight to it", async () => {
   expect(scene.proxy.log()).toEqual([]);
 });
 
+test.each(["127.0.0.1", "localhost"])(
+  "a proxy at %s that is given without a scheme is one for http",
+  async (name) => {
+    await using scene = await startProxied();
+    vi.stubEnv("HTTP_PROXY", scene.proxy.url.replace("http://127.0.0.1", name));
+    const transport = new Transport({ baseUrl: scene.atlas.url });
+
+    expect((await transport.exchange(get)).status).toBe(401);
+
+    expect(scene.proxy.log()).toEqual([`CONNECT ${scene.host} 200`]);
+  },
+);
+
+test.each([
+  ["the lower case name", { http_proxy: "the proxy", HTTP_PROXY: "another" }],
+  ["the upper case name, where the other is empty", { http_proxy: "", HTTP_PROXY: "the proxy" }],
+])("the proxy is read from %s", async (_, environment) => {
+  await using scene = await startProxied();
+  const another = `http://${await unusedHost()}`;
+  for (const [name, value] of Object.entries(environment)) {
+    vi.stubEnv(name, value.replace("the proxy", scene.proxy.url).replace("another", another));
+  }
+  const transport = new Transport({ baseUrl: scene.atlas.url });
+
+  expect((await transport.exchange(get)).status).toBe(401);
+
+  expect(scene.proxy.log()).toEqual([`CONNECT ${scene.host} 200`]);
+});
+
+test("a proxy for https is not used for http, and need not be a URL then", async () => {
+  await using scene = await startProxied();
+  vi.stubEnv("HTTP_PROXY", undefined);
+
+  for (const value of [scene.proxy.url, "ftp://proxy.example.com"]) {
+    vi.stubEnv("HTTPS_PROXY", value);
+    const transport = new Transport({ baseUrl: scene.atlas.url });
+    expect((await transport.exchange(get)).status).toBe(401);
+  }
+
+  expect(scene.proxy.log()).toEqual([]);
+});
+
 test("a proxy that wants credentials gets those of its URL", async () => {
   const credentials = { username: "ada", password: "p@ss word" };
   await using scene = await startProxied({ credentials });
@@ -356,11 +398,13 @@ test("neither a proxy nor a server behind it may take longer than that to open a
 });
 
 test.each([
-  "hunter2",
-  "10.0.0.1:3128",
-  "proxy.example.com:3128",
   "ftp://user:hunter2@proxy.example.com",
   "http://user:hunter2@bad host:3128",
+  "user:hunter2@bad host:3128",
+  "user:hunter2@proxy.example.com:port",
+  "http://user:hunter2%zz@proxy.example.com",
+  "http://",
+  " ",
 ])("a proxy given as %s is an error that says where, and does not quote it", (value) => {
   vi.stubEnv("HTTPS_PROXY", value);
   let error: unknown;
@@ -482,6 +526,17 @@ describe("NODE_TLS_REJECT_UNAUTHORIZED, which makes Node.js trust any certificat
     expect(atlas.requests).toEqual([]);
     await identity.remove();
   });
+});
+
+test("a proxy for http is not used for https", async () => {
+  await using processes = await startProcesses();
+  await using atlas = await SimulatedAtlas.start({ tls: true });
+  await using proxy = await ForwardProxy.start();
+  const environment = { HTTP_PROXY: proxy.url, http_proxy: proxy.url, NODE_EXTRA_CA_CERTS: atlas.caPath };
+
+  expect(await processes.exchange(atlas.url, environment)).toBe("401");
+
+  expect(proxy.log()).toEqual([]);
 });
 
 test("the real Atlas is reached by TLS through a proxy, by its name, and not where NO_PROXY names it", async () => {
