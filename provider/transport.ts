@@ -25,16 +25,6 @@ export interface Answer extends Challengeable {
 // An organization holds 500 people, in less than a hundredth of this.
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
-// Nothing was sent when one of these happened, unless it was while reading or writing.
-const NO_CONNECTION = [
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "UND_ERR_CONNECT_TIMEOUT",
-];
-
 /**
  * HTTP to one origin over one pool of connections, through the proxy that the environment names (`HTTPS_PROXY` or
  * `HTTP_PROXY`, and `NO_PROXY`). A redirect is an answer like any other: credentials never follow one.
@@ -82,7 +72,7 @@ export class Transport {
       status = response.statusCode;
       return { status, headers: response.headers, text: await response.body.text() };
     } catch (error) {
-      const { name, code = "", syscall = "", message } = error as NodeJS.ErrnoException;
+      const { name, code = "", message } = error as NodeJS.ErrnoException;
       if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code)) throw this.#distrust(message);
       const reason =
         name === "TimeoutError"
@@ -93,7 +83,7 @@ export class Transport {
         method,
         target,
         status === undefined ? reason : `the answer, status ${status}, broke off: ${reason}`,
-        !NO_CONNECTION.includes(code) || ["read", "write"].includes(syscall),
+        !isOfConnecting(error as NodeJS.ErrnoException),
       );
     }
   }
@@ -113,4 +103,15 @@ function proxyFor(baseUrl: string): string {
   const name = baseUrl.startsWith("https:") ? "https_proxy" : "http_proxy";
   const proxy = process.env[name] || process.env[name.toUpperCase()] || "";
   return proxy === "" || proxy.includes("://") ? proxy : `http://${proxy}`;
+}
+
+/** Whether the connection never opened, so that nothing was sent. */
+function isOfConnecting(error: NodeJS.ErrnoException): boolean {
+  // Of a host with several addresses, each of which failed.
+  if (error instanceof AggregateError) return error.errors.every(isOfConnecting);
+  const { code = "", syscall = "" } = error;
+  return (
+    ["getaddrinfo", "connect"].includes(syscall) ||
+    ["UND_ERR_CONNECT_TIMEOUT", "ERR_SOCKET_CONNECTION_TIMEOUT"].includes(code)
+  );
 }

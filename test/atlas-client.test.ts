@@ -594,7 +594,8 @@ test("a DELETE whose answer was lost is sent again", async () => {
 test("a POST that never left is sent again", async () => {
   await using scene = await startScene();
   const { port } = new URL(scene.atlas.url);
-  const refused = Object.assign(new Error("getaddrinfo EAI_AGAIN"), { code: "EAI_AGAIN" });
+  const details = { code: "EAI_AGAIN", syscall: "getaddrinfo" };
+  const refused = Object.assign(new Error("getaddrinfo EAI_AGAIN"), details);
   type Found = (error: Error | null, all?: { address: string; family: number }[]) => void;
   const lookup = vi.spyOn(dns, "lookup");
   const resolved = (_host: string, _options: object, found: Found) =>

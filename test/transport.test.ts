@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import dns from "node:dns";
 import { copyFile, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import net, { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import net, { type AddressInfo, createServer, type Server, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createServer as createTlsServer } from "node:tls";
@@ -153,10 +153,12 @@ test("a server all of whose addresses refuse says why, and nothing was sent", as
   );
 });
 
-test.each(["ENOTFOUND", "EAI_AGAIN"])(
+test.each(["ENOTFOUND", "EAI_AGAIN", "EAI_FAIL"])(
   "a name that is not found, %s, means that nothing was sent",
   async (code) => {
-    resolveNames(Object.assign(new Error(`getaddrinfo ${code} atlas.test`), { code }));
+    resolveNames(
+      Object.assign(new Error(`getaddrinfo ${code} atlas.test`), { code, syscall: "getaddrinfo" }),
+    );
 
     const error = await exchangeAt("http://atlas.test");
 
@@ -164,6 +166,54 @@ test.each(["ENOTFOUND", "EAI_AGAIN"])(
     expect(error.message).toContain(`the connection to http://atlas.test failed: getaddrinfo ${code}`);
   },
 );
+
+test("a server of two address families that cannot be reached by either means that nothing was sent", async () => {
+  const [, port] = (await unusedHost()).split(":");
+  // Nobody has this link-local address: connecting to it takes too long, or fails at once where there is no IPv6.
+  resolveNames(null, "fe80::1", "127.0.0.1");
+
+  const error = await exchangeAt(`http://atlas.test:${port}`);
+
+  expect(error).toMatchObject({ name: "AtlasNetworkError", sent: false });
+});
+
+/** An error of Node.js, as it is thrown for a socket. */
+const socketError = (code: string, syscall?: string) =>
+  Object.assign(new Error(`${syscall} ${code}`), { code, ...(syscall && { syscall }) });
+
+/** The error of a host all of whose addresses failed. */
+const addressesError = (...errors: NodeJS.ErrnoException[]) =>
+  Object.assign(new AggregateError(errors), { code: errors[0]?.code });
+
+test.each<[boolean, string, Error]>([
+  [false, "that times out", socketError("ETIMEDOUT", "connect")],
+  [false, "without a free local address", socketError("EADDRNOTAVAIL", "connect")],
+  [false, "without a route", socketError("ENETUNREACH", "connect")],
+  [false, "without a file descriptor", socketError("EMFILE", "connect")],
+  [false, "to a host that is not found", socketError("ESERVFAIL", "getaddrinfo")],
+  [false, "to addresses that all time out", socketError("ERR_SOCKET_CONNECTION_TIMEOUT")],
+  [
+    false,
+    "to addresses that fail in different ways",
+    addressesError(socketError("ETIMEDOUT", "connect"), socketError("EADDRNOTAVAIL", "connect")),
+  ],
+  [
+    true,
+    "to addresses one of which failed while it was read",
+    addressesError(socketError("ETIMEDOUT", "connect"), socketError("ECONNRESET", "read")),
+  ],
+  [true, "that breaks while it is read", socketError("ETIMEDOUT", "read")],
+  [true, "that breaks while it is written", socketError("ECONNREFUSED", "write")],
+  [true, "that breaks for an unknown reason", new Error("It broke.")],
+])("sent is %s after a connection %s", async (sent, _, failure) => {
+  vi.spyOn(net, "connect").mockImplementation(() => {
+    const socket = new Socket();
+    process.nextTick(() => socket.destroy(failure));
+    return socket;
+  });
+
+  expect(await exchangeAt("http://127.0.0.1")).toMatchObject({ name: "AtlasNetworkError", sent });
+});
 
 test("a connection that does not open in time says so, and nothing was sent", async () => {
   // A connection over TLS is open only when both sides have shaken hands.
