@@ -4,7 +4,15 @@ import type { Auth } from "./auth.ts";
 import { type Clock, duration } from "./clock.ts";
 import { AtlasApiError, type AtlasApiFailure, AtlasError, sentence } from "./errors.ts";
 import type { Limits } from "./limits.ts";
-import { backoffMs, type Ending, endingOf, POLICIES, paceOf, retryAfterMs } from "./retry.ts";
+import {
+  type Ending,
+  endingOf,
+  POLICIES,
+  paceOf,
+  retryAfterMs,
+  retryDelayMs,
+  SETTLE_MS,
+} from "./retry.ts";
 import type { Answer, Transport } from "./transport.ts";
 
 export interface AtlasClientOptions {
@@ -200,8 +208,12 @@ export class AtlasClient {
       limits.throttled(paceOf(failure.parameters, failure.detail));
     } else {
       const asked = answer && retryAfterMs(answer.headers["retry-after"], clock.now());
+      // Atlas may still be at work on an invitation whose answer was lost.
+      const floorMs = repeat === "lookFirst" && request.invites ? SETTLE_MS : 0;
       // A Retry-After of 0 s still gets a backoff.
-      const waitMs = asked || backoffMs(tries, clock.random());
+      const waitMs = asked
+        ? Math.max(asked, floorMs)
+        : retryDelayMs({ attempts: tries, random: clock.random(), floorMs });
       if (clock.monotonic() + waitMs > until) {
         const wait = `Waiting ${duration(waitMs)} more for it is longer than mongodbatlas:maxWait allows.`;
         throw noted(error, wait);
@@ -209,7 +221,7 @@ export class AtlasClient {
       if (ending === "limited") {
         limits.exhausted(request, waitMs);
       } else {
-        if (waitMs >= WORTH_A_LINE_MS) {
+        if (waitMs - floorMs >= WORTH_A_LINE_MS) {
           notify(`${request.subject} waits ${duration(waitMs)}: ${sentence(error)}`);
         }
         await clock.sleep(waitMs);

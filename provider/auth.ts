@@ -44,10 +44,14 @@ export interface ApiKey {
   privateKey: string;
 }
 
+// Where the server cannot be reached, each first request takes as long as a timeout.
+const AWAITED_OPENINGS = 3;
+
 /**
  * HTTP digest. An accepted nonce serves again with the next nc, which saves the round trip of a challenge; a
  * refused one costs only the challenge that would have been needed anyway. Requests that start before any
- * nonce is accepted wait for the first of them, so that together they need one challenge.
+ * nonce is accepted wait for the first of them, so that together they need one challenge. Where it fails, the next
+ * one takes its place.
  */
 export class DigestAuth implements Auth {
   readonly #key: ApiKey;
@@ -60,7 +64,8 @@ export class DigestAuth implements Auth {
 
   async send<Answer extends Challengeable>(request: Target, dispatch: Dispatch<Answer>): Promise<Answer> {
     // The first request may itself wait for a recheck.
-    if (this.#opening && !this.#accepted && !request.bounds.isRecheck) await this.#opening;
+    const mayWait = () => this.#opening && !this.#accepted && !request.bounds.isRecheck;
+    for (let awaited = 0; mayWait() && awaited < AWAITED_OPENINGS; awaited++) await this.#opening;
     const answer = this.#authenticate(request, dispatch);
     if (!this.#accepted) {
       this.#opening ??= answer

@@ -21,13 +21,15 @@ export const POLICIES: Record<Ending, Policy> = {
   limited: { repeat: "always", wait: "backoff" },
   // No connection was opened.
   unsent: { repeat: "always", wait: "backoff", tries: 6 },
-  // 502, 503, 504: somebody before Atlas answered, perhaps after Atlas had done the work.
+  // Atlas, or a proxy in front of it, failed, perhaps after Atlas had done the work.
   unavailable: { repeat: "lookFirst", wait: "backoff", tries: 6 },
   // The connection broke, or the time ran out, before the whole answer was there.
   lost: { repeat: "lookFirst", wait: "backoff", tries: 6 },
   final: { repeat: "never" },
 };
 
+// 520 to 524 are a proxy's words for a server behind it that failed or was late (Cloudflare, "5xx errors").
+const UNAVAILABLE = [408, 500, 502, 503, 504, 520, 521, 522, 523, 524];
 const THROTTLE_CODES = ["INVITATIONS_RATE_LIMITED_IP", "RATE_LIMITED_IP"];
 
 /** By status, error code and class, never by the text of a message. */
@@ -37,12 +39,32 @@ export function endingOf(error: unknown): Ending {
   const { status, errorCode = "" } = error;
   if (status === 429) return "limited";
   if (status === 400 && THROTTLE_CODES.includes(errorCode)) return "throttled";
-  return [502, 503, 504].includes(status) ? "unavailable" : "final";
+  return UNAVAILABLE.includes(status) ? "unavailable" : "final";
 }
 
 /** Exponential with full jitter: up to 0.5 s after the first try, twice that after each further one, 30 s at most. */
 export function backoffMs(tries: number, random: number): number {
   return random * Math.min(30_000, 500 * 2 ** (tries - 1));
+}
+
+/**
+ * How long a POST that may have been carried out is left alone before Atlas is asked what became of it. Atlas takes
+ * 326 to 358 ms for an invitation (recorded), and goes on when the connection breaks: a look that comes sooner
+ * misses the invitation, and a second e-mail is sent.
+ */
+export const SETTLE_MS = 2_000;
+
+/** How long to wait before a retry: at least `floorMs`, and the backoff after so many attempts on top of it. */
+export function retryDelayMs({
+  attempts,
+  random,
+  floorMs = 0,
+}: {
+  attempts: number;
+  random: number;
+  floorMs?: number;
+}): number {
+  return floorMs + backoffMs(attempts, random);
 }
 
 /** The wait that a `Retry-After` header asks for, in seconds or as a date; `undefined` for anything else. */

@@ -18,9 +18,9 @@ interface Token {
   isBlameless?: boolean;
 }
 
-// Before it expires, so that no request is under way with a token that ends: ten minutes of the usual hour.
-// A stopped process has a few seconds left.
+// A process that is stopped has a few seconds left.
 const REVOCATION_MS = 3_000;
+// Before it expires, so that no request is under way with a token that ends: ten minutes of the usual hour.
 const RENEWED_BEFORE_MS = 10 * 60_000;
 
 /**
@@ -69,7 +69,7 @@ export class ServiceAccountAuth implements Auth {
   }
 
   async #valid(bounds: Bounds): Promise<Token> {
-    if (this.#token && this.#clock.now() < this.#token.renewAt) return this.#token;
+    if (this.#token && this.#clock.monotonic() < this.#token.renewAt) return this.#token;
     this.#asking ??= this.#ask(bounds).finally(() => {
       this.#asking = undefined;
     });
@@ -85,13 +85,15 @@ export class ServiceAccountAuth implements Auth {
       };
       const { access_token: value, expires_in } = await this.#client.fetch(request, TokenAnswer);
       const lifetimeMs = expires_in * 1000;
-      const renewAt = this.#clock.now() + lifetimeMs - Math.min(RENEWED_BEFORE_MS, lifetimeMs / 6);
+      const renewAt = this.#clock.monotonic() + lifetimeMs - Math.min(RENEWED_BEFORE_MS, lifetimeMs / 6);
       this.#token = { value, authorization: `Bearer ${value}`, renewAt };
       return this.#token;
     } catch (error) {
+      if (!(error instanceof AtlasError)) throw error;
       // Of another kind, as it says nothing about the request that needs the token, and was repeated already.
-      const { message } = error as Error;
-      throw new AtlasError(`There is no access token for the service account: ${message}`, { cause: error });
+      throw new AtlasError(`There is no access token for the service account: ${error.message}`, {
+        cause: error,
+      });
     }
   }
 

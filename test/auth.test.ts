@@ -260,6 +260,43 @@ test("a first request that fails does not hold the others back", async () => {
   expect(scene.atlas.requests.filter(({ status }) => status === 200)).toHaveLength(4);
 });
 
+test.each([
+  ["is cut before the challenge", { cut: "before" as const, authenticated: false }],
+  ["is cut after the challenge", { cut: "before" as const, authenticated: true }],
+  ["is answered by a proxy", { status: 503, authenticated: false }],
+])("when the first request of a burst %s, the others share one challenge", async (_, fault) => {
+  await using scene = await startScene();
+  scene.atlas.fail(fault);
+
+  const results = await Promise.allSettled(times(30, () => scene.send(scene.auth)));
+
+  const succeeded = results.filter((result) => result.status === "fulfilled" && result.value.status === 200);
+  expect(succeeded).toHaveLength(29);
+  expect(scene.challenges()).toBe("status" in fault || !fault.authenticated ? 1 : 2);
+});
+
+test("requests do not wait for one first request after the other where each of them fails", async () => {
+  const dispatched: (() => void)[] = [];
+  const auth = new DigestAuth(key);
+  const send = () =>
+    auth.send(
+      request,
+      () => new Promise<Seen>((_, reject) => dispatched.push(() => reject(new Error("cut")))),
+    );
+  const results = times(10, () => send().catch(() => "failed"));
+
+  for (const count of [1, 2, 3]) {
+    await new Promise(setImmediate);
+    expect(dispatched).toHaveLength(count);
+    dispatched.at(-1)?.();
+  }
+  await new Promise(setImmediate);
+  expect(dispatched).toHaveLength(10);
+  for (const fail of dispatched) fail();
+
+  expect(await Promise.all(results)).toEqual(times(10, () => "failed"));
+});
+
 test("after a first request that failed, the next ones share one challenge", async () => {
   await using scene = await startScene();
   scene.atlas.fail({ cut: "before", authenticated: false });

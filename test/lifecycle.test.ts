@@ -386,7 +386,7 @@ describe("an invitation that Atlas stores without its teams", () => {
     await using scene = await lifecycleScene("v2", { ignoresOnCreate: ["teamIds"] });
     const { organization, inputs, lifecycle, atlas } = scene;
     const declared = inputs({ teamIds: [team] });
-    atlas.fail({ method: "PATCH", status: 500, body: "" });
+    atlas.fail({ method: "PATCH", status: 501, body: "" });
     const error = await lifecycle.create(declared).catch((error: unknown) => error);
     expect(error).toBeInstanceOf(IncompleteCreateError);
     const { state, message } = error as IncompleteCreateError;

@@ -201,7 +201,7 @@ describe("the life of a resource", () => {
 
   test("stores an invitation that was sent but not completed, as the host demands it", async () => {
     atlas.settings.ignoresOnCreate = ["teamIds"];
-    atlas.fail({ method: "PATCH", status: 500, body: "" });
+    atlas.fail({ method: "PATCH", status: 501, body: "" });
     const error = await provider.create({ ...news, teamIds: [team] }).catch((error: unknown) => error);
     const { invitationId } = organization.find(ada) ?? {};
     expect(error).toMatchObject({

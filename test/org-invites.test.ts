@@ -288,7 +288,7 @@ describe.each(GENERATIONS)("the invitations of %s", (generation, root, mediaType
     [404, "TEAM_NOT_FOUND"],
     [404, "GROUP_NOT_FOUND"],
     [410, "VERSION_GONE"],
-    [500, "UNEXPECTED_ERROR"],
+    [501, "UNEXPECTED_ERROR"],
   ])("are not unknown where Atlas answers %i %s", async (status, errorCode) => {
     await using scene = await startScene();
     const invitee = { username: ada, invitationId: somebody };

@@ -161,9 +161,9 @@ test("somebody who leaves between two pages hides nobody", async () => {
 test("half a list is never taken for the whole", async () => {
   await using scene = await startScene();
   for (let index = 0; index < 501; index++) scene.organization.addMember(`person${index}@example.com`);
-  scene.atlas.fail({ path: /pageNum=2/, status: 500 });
+  scene.atlas.fail({ path: /pageNum=2/, status: 501 });
 
-  expect(await rejection(scene.api.listOrgUsers(scene.orgId))).toMatchObject({ status: 500 });
+  expect(await rejection(scene.api.listOrgUsers(scene.orgId))).toMatchObject({ status: 501 });
 });
 
 test("somebody is invited with all that is declared", async () => {
@@ -368,12 +368,12 @@ test("an expired invitation is none that may be acted on", async () => {
 test("a look that fails is an error, and says nothing about the person", async () => {
   await using scene = await startScene();
   const { userId } = scene.organization.invite(ada);
-  scene.atlas.fail({ status: 500 });
+  scene.atlas.fail({ status: 501 });
 
   const error = await rejection(scene.api.expect("PENDING", scene.orgId, { username: ada, userId }));
 
   expect(error).toBeInstanceOf(AtlasApiError);
-  expect(error).toMatchObject({ status: 500 });
+  expect(error).toMatchObject({ status: 501 });
 });
 
 test.each([
@@ -404,7 +404,7 @@ test.each([
   [404, "TEAM_NOT_FOUND"],
   [404, "GROUP_NOT_FOUND"],
   [410, "VERSION_GONE"],
-  [500, "UNEXPECTED_ERROR"],
+  [501, "UNEXPECTED_ERROR"],
 ])("nobody is unknown where Atlas answers %i %s", async (status, errorCode) => {
   await using scene = await startScene();
   const user = { username: ada, userId: somebody };

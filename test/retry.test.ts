@@ -1,7 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { AtlasApiError, AtlasConfigError, AtlasError, AtlasNetworkError } from "../provider/errors.ts";
-import { backoffMs, type Ending, endingOf, POLICIES, paceOf, retryAfterMs } from "../provider/retry.ts";
+import {
+  backoffMs,
+  type Ending,
+  endingOf,
+  POLICIES,
+  paceOf,
+  retryAfterMs,
+  retryDelayMs,
+  SETTLE_MS,
+} from "../provider/retry.ts";
 
 const apiError = (status: number, errorCode?: string, detail = "No.") =>
   new AtlasApiError({ status, errorCode, detail, method: "GET", path: "/" });
@@ -19,6 +28,13 @@ test.each<[Ending, unknown]>([
   ["unavailable", apiError(502)],
   ["unavailable", apiError(503, "SERVICE_UNAVAILABLE")],
   ["unavailable", apiError(504)],
+  ["unavailable", apiError(500, "UNEXPECTED_ERROR")],
+  ["unavailable", apiError(408)],
+  ["unavailable", apiError(520)],
+  ["unavailable", apiError(521)],
+  ["unavailable", apiError(522)],
+  ["unavailable", apiError(523)],
+  ["unavailable", apiError(524)],
   ["final", apiError(400)],
   ["final", apiError(400, "RATE_LIMITED")],
   ["final", apiError(400, "INVALID_INVITATION_ID", "Rate limit of 10 invitations per 1 minutes exceeded")],
@@ -26,12 +42,12 @@ test.each<[Ending, unknown]>([
   ["final", apiError(401)],
   ["final", apiError(403)],
   ["final", apiError(404)],
-  ["final", apiError(408)],
   ["final", apiError(409)],
   ["final", apiError(410)],
-  ["final", apiError(500, "UNEXPECTED_ERROR")],
   ["final", apiError(501)],
   ["final", apiError(505)],
+  ["final", apiError(519)],
+  ["final", apiError(525)],
   ["final", apiError(302)],
   ["final", new AtlasConfigError("429")],
   ["final", new AtlasError("503")],
@@ -79,6 +95,22 @@ describe("the backoff", () => {
         expect(waitMs / backoffMs(tries, 1)).toBeCloseTo(random);
       }),
     );
+  });
+});
+
+describe("the delay of a retry", () => {
+  test("is the backoff where there is no floor", () => {
+    expect(retryDelayMs({ attempts: 3, random: 0.5 })).toBe(backoffMs(3, 0.5));
+  });
+
+  test("is the floor and the backoff on top of it, so that retries that start together spread out", () => {
+    expect(retryDelayMs({ attempts: 1, random: 0, floorMs: 2_000 })).toBe(2_000);
+    expect(retryDelayMs({ attempts: 1, random: 0.5, floorMs: 2_000 })).toBe(2_250);
+    expect(retryDelayMs({ attempts: 9, random: 1, floorMs: 2_000 })).toBe(32_000);
+  });
+
+  test("leaves Atlas several times as long to finish an invitation as it was recorded to take", () => {
+    expect(SETTLE_MS).toBeGreaterThan(5 * 358);
   });
 });
 

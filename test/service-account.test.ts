@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import * as v from "valibot";
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { AtlasClient, type AtlasRequest } from "../provider/atlas-client.ts";
 import { AtlasError, isAtlasApiError } from "../provider/errors.ts";
 import { Limits } from "../provider/limits.ts";
@@ -9,6 +9,10 @@ import { Transport } from "../provider/transport.ts";
 import { SimulatedAtlas, type SimulatedAtlasOptions } from "./atlas/simulated-atlas.ts";
 import { rejection } from "./client-scene.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 const source = "the environment (MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET)";
 const token = "POST /api/oauth/token";
@@ -134,6 +138,20 @@ test("a token is renewed ten minutes before it expires, once for all", async () 
 
   expect(scene.atlas.tokens).toHaveLength(2);
   expect(scene.log()).not.toContain("GET list 401");
+});
+
+test("a wall clock that is set back keeps no token beyond its life", async () => {
+  await using scene = await startScene();
+  await scene.list();
+
+  scene.clock.setBack(24 * 3_600_000);
+  await scene.clock.advance(50 * 60_000 - 1);
+  await scene.list();
+  expect(scene.atlas.tokens).toHaveLength(1);
+  await scene.clock.advance(1);
+  await scene.list();
+
+  expect(scene.atlas.tokens).toHaveLength(2);
 });
 
 test("a token of a short life is renewed in the last sixth of it", async () => {
@@ -300,6 +318,14 @@ test.each([404, 410, 503])("a %i for the token is no answer to the request that 
   expect(isAtlasApiError(error)).toBe(false);
   // The request that needs it does not repeat what was repeated already.
   expect(scene.log()).toEqual(Array(status === 503 ? 6 : 1).fill(`${token} ${status}`));
+});
+
+test("a bug in the request for a token comes out as it is, with its stack", async () => {
+  await using scene = await startScene();
+  const bug = new TypeError("undefined is not a function");
+  vi.spyOn(Transport.prototype, "exchange").mockRejectedValueOnce(bug);
+
+  expect(await rejection(scene.list())).toBe(bug);
 });
 
 test("a token that cannot be asked for is an error of all who need it, and asked for again by the next", async () => {

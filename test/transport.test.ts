@@ -2,15 +2,18 @@ import { execFile } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import dns from "node:dns";
 import { copyFile, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer as createHttpServer } from "node:http";
+import net, { type AddressInfo, createServer, type Server, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { createServer as createTlsServer } from "node:tls";
 import { inspect, promisify } from "node:util";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { AtlasConfigError, AtlasNetworkError } from "../provider/errors.ts";
 import { type Message, Transport, type TransportOptions } from "../provider/transport.ts";
 import { ForwardProxy, type ForwardProxyOptions } from "./atlas/forward-proxy.ts";
 import { SimulatedAtlas } from "./atlas/simulated-atlas.ts";
+import { createTlsIdentity } from "./atlas/tls-identity.ts";
 import { rejection } from "./client-scene.ts";
 
 afterEach(() => {
@@ -127,6 +130,58 @@ test("connections are kept and used again, also after answers without a body", a
   expect(opened.filter((host) => scene.atlas.url.endsWith(host)).length).toBeLessThanOrEqual(2);
 });
 
+/** A server that counts its open connections, and answers a request only when no other one comes. */
+async function startCounting() {
+  const waiting: (() => void)[] = [];
+  const counts = { open: 0, most: 0 };
+  const server = createHttpServer((_, response) => {
+    waiting.push(() => response.end());
+    const count = waiting.length;
+    setImmediate(() => {
+      if (waiting.length === count) for (const answer of waiting.splice(0)) answer();
+    });
+  });
+  server.on("connection", (socket: Socket) => {
+    counts.most = Math.max(counts.most, ++counts.open);
+    socket.on("close", () => counts.open--);
+  });
+  return Object.assign(await listening(server), { counts });
+}
+
+test("hundreds of requests at once share 32 connections", async () => {
+  await using server = await startCounting();
+  const transport = new Transport({ baseUrl: `http://${server.host}` });
+
+  const answers = await Promise.all(Array.from({ length: 300 }, () => transport.exchange(get)));
+
+  expect(answers.map(({ status }) => status)).toEqual(Array(300).fill(200));
+  expect(server.counts.most).toBeLessThanOrEqual(32);
+});
+
+test("hundreds of requests at once share 32 connections through a proxy, too", async () => {
+  await using server = await startCounting();
+  await using proxy = await ForwardProxy.start();
+  vi.stubEnv("NO_PROXY", "");
+  vi.stubEnv("HTTP_PROXY", proxy.url);
+  const transport = new Transport({ baseUrl: `http://${server.host}` });
+
+  const answers = await Promise.all(Array.from({ length: 300 }, () => transport.exchange(get)));
+
+  expect(answers.map(({ status }) => status)).toEqual(Array(300).fill(200));
+  expect(server.counts.most).toBeLessThanOrEqual(32);
+  expect(proxy.requests.length).toBeLessThanOrEqual(32);
+});
+
+test("the time limit of a request starts when it has a connection", async () => {
+  await using scene = await startScene({ requestTimeoutMs: 200 });
+  scene.atlas.fail({ hang: "before", authenticated: false, times: 32 });
+
+  const results = await Promise.allSettled(Array.from({ length: 40 }, () => scene.transport.exchange(get)));
+
+  const failed = results.filter(({ status }) => status === "rejected");
+  expect(failed).toHaveLength(32);
+});
+
 test("a refused connection names the server, and nothing was sent", async () => {
   const host = await unusedHost();
 
@@ -151,10 +206,12 @@ test("a server all of whose addresses refuse says why, and nothing was sent", as
   );
 });
 
-test.each(["ENOTFOUND", "EAI_AGAIN"])(
+test.each(["ENOTFOUND", "EAI_AGAIN", "EAI_FAIL"])(
   "a name that is not found, %s, means that nothing was sent",
   async (code) => {
-    resolveNames(Object.assign(new Error(`getaddrinfo ${code} atlas.test`), { code }));
+    resolveNames(
+      Object.assign(new Error(`getaddrinfo ${code} atlas.test`), { code, syscall: "getaddrinfo" }),
+    );
 
     const error = await exchangeAt("http://atlas.test");
 
@@ -162,6 +219,54 @@ test.each(["ENOTFOUND", "EAI_AGAIN"])(
     expect(error.message).toContain(`the connection to http://atlas.test failed: getaddrinfo ${code}`);
   },
 );
+
+test("a server of two address families that cannot be reached by either means that nothing was sent", async () => {
+  const [, port] = (await unusedHost()).split(":");
+  // Nobody has this link-local address: connecting to it takes too long, or fails at once where there is no IPv6.
+  resolveNames(null, "fe80::1", "127.0.0.1");
+
+  const error = await exchangeAt(`http://atlas.test:${port}`);
+
+  expect(error).toMatchObject({ name: "AtlasNetworkError", sent: false });
+});
+
+/** An error of Node.js, as it is thrown for a socket. */
+const socketError = (code: string, syscall?: string) =>
+  Object.assign(new Error(`${syscall} ${code}`), { code, ...(syscall && { syscall }) });
+
+/** The error of a host all of whose addresses failed. */
+const addressesError = (...errors: NodeJS.ErrnoException[]) =>
+  Object.assign(new AggregateError(errors), { code: errors[0]?.code });
+
+test.each<[boolean, string, Error]>([
+  [false, "that times out", socketError("ETIMEDOUT", "connect")],
+  [false, "without a free local address", socketError("EADDRNOTAVAIL", "connect")],
+  [false, "without a route", socketError("ENETUNREACH", "connect")],
+  [false, "without a file descriptor", socketError("EMFILE", "connect")],
+  [false, "to a host that is not found", socketError("ESERVFAIL", "getaddrinfo")],
+  [false, "to addresses that all time out", socketError("ERR_SOCKET_CONNECTION_TIMEOUT")],
+  [
+    false,
+    "to addresses that fail in different ways",
+    addressesError(socketError("ETIMEDOUT", "connect"), socketError("EADDRNOTAVAIL", "connect")),
+  ],
+  [
+    true,
+    "to addresses one of which failed while it was read",
+    addressesError(socketError("ETIMEDOUT", "connect"), socketError("ECONNRESET", "read")),
+  ],
+  [true, "that breaks while it is read", socketError("ETIMEDOUT", "read")],
+  [true, "that breaks while it is written", socketError("ECONNREFUSED", "write")],
+  [true, "that breaks for an unknown reason", new Error("It broke.")],
+])("sent is %s after a connection %s", async (sent, _, failure) => {
+  vi.spyOn(net, "connect").mockImplementation(() => {
+    const socket = new Socket();
+    process.nextTick(() => socket.destroy(failure));
+    return socket;
+  });
+
+  expect(await exchangeAt("http://127.0.0.1")).toMatchObject({ name: "AtlasNetworkError", sent });
+});
 
 test("a connection that does not open in time says so, and nothing was sent", async () => {
   // A connection over TLS is open only when both sides have shaken hands.
@@ -304,6 +409,48 @@ test("requests to a server that NO_PROXY names go straight to it", async () => {
   expect(scene.proxy.log()).toEqual([]);
 });
 
+test.each(["127.0.0.1", "localhost"])(
+  "a proxy at %s that is given without a scheme is one for http",
+  async (name) => {
+    await using scene = await startProxied();
+    vi.stubEnv("HTTP_PROXY", scene.proxy.url.replace("http://127.0.0.1", name));
+    const transport = new Transport({ baseUrl: scene.atlas.url });
+
+    expect((await transport.exchange(get)).status).toBe(401);
+
+    expect(scene.proxy.log()).toEqual([`CONNECT ${scene.host} 200`]);
+  },
+);
+
+test.each([
+  ["the lower case name", { http_proxy: "the proxy", HTTP_PROXY: "another" }],
+  ["the upper case name, where the other is empty", { http_proxy: "", HTTP_PROXY: "the proxy" }],
+])("the proxy is read from %s", async (_, environment) => {
+  await using scene = await startProxied();
+  const another = `http://${await unusedHost()}`;
+  for (const [name, value] of Object.entries(environment)) {
+    vi.stubEnv(name, value.replace("the proxy", scene.proxy.url).replace("another", another));
+  }
+  const transport = new Transport({ baseUrl: scene.atlas.url });
+
+  expect((await transport.exchange(get)).status).toBe(401);
+
+  expect(scene.proxy.log()).toEqual([`CONNECT ${scene.host} 200`]);
+});
+
+test("a proxy for https is not used for http, and need not be a URL then", async () => {
+  await using scene = await startProxied();
+  vi.stubEnv("HTTP_PROXY", undefined);
+
+  for (const value of [scene.proxy.url, "ftp://proxy.example.com"]) {
+    vi.stubEnv("HTTPS_PROXY", value);
+    const transport = new Transport({ baseUrl: scene.atlas.url });
+    expect((await transport.exchange(get)).status).toBe(401);
+  }
+
+  expect(scene.proxy.log()).toEqual([]);
+});
+
 test("a proxy that wants credentials gets those of its URL", async () => {
   const credentials = { username: "ada", password: "p@ss word" };
   await using scene = await startProxied({ credentials });
@@ -354,11 +501,13 @@ test("neither a proxy nor a server behind it may take longer than that to open a
 });
 
 test.each([
-  "hunter2",
-  "10.0.0.1:3128",
-  "proxy.example.com:3128",
   "ftp://user:hunter2@proxy.example.com",
   "http://user:hunter2@bad host:3128",
+  "user:hunter2@bad host:3128",
+  "user:hunter2@proxy.example.com:port",
+  "http://user:hunter2%zz@proxy.example.com",
+  "http://",
+  " ",
 ])("a proxy given as %s is an error that says where, and does not quote it", (value) => {
   vi.stubEnv("HTTPS_PROXY", value);
   let error: unknown;
@@ -380,23 +529,28 @@ async function startProcesses() {
   const folder = await mkdtemp(join(tmpdir(), "transport-"));
   const repository = dirname(import.meta.dirname);
   await symlink(join(repository, "node_modules"), join(folder, "node_modules"));
-  for (const name of ["transport.ts", "errors.ts"]) {
+  for (const name of ["transport.ts", "semaphore.ts", "errors.ts"]) {
     await copyFile(join(repository, "provider", name), join(folder, name));
   }
   await writeFile(join(folder, "package.json"), '{"type":"module"}');
-  const program = `
+  const exchange = `
     import { Transport } from "./transport.ts";
     const transport = new Transport({ baseUrl: process.argv[2] });
     const said = ({ status, sent, message }) => console.log(status ?? message, sent ?? "");
     await transport.exchange({ method: "GET", target: "/", headers: {} }).then(said, said);
     process.exit();`;
-  await writeFile(join(folder, "program.ts"), program);
+  await writeFile(join(folder, "exchange.ts"), exchange);
+  await writeFile(join(folder, "fetch.ts"), "console.log((await fetch(process.argv[2])).status);");
+  const run = (program: string) => async (baseUrl: string, environment: Record<string, string>) => {
+    const command = [join(folder, program), baseUrl];
+    const { stdout } = await promisify(execFile)(process.execPath, command, { env: environment });
+    return stdout.trim();
+  };
   return {
-    exchange: async (baseUrl: string, environment: Record<string, string>) => {
-      const command = [join(folder, "program.ts"), baseUrl];
-      const { stdout } = await promisify(execFile)(process.execPath, command, { env: environment });
-      return stdout.trim();
-    },
+    /** What the transport says of a request. */
+    exchange: run("exchange.ts"),
+    /** What Node.js says of it. */
+    fetch: run("fetch.ts"),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
   };
 }
@@ -425,6 +579,67 @@ test("a server whose certificate nobody vouches for is refused, unless NODE_EXTR
   expect(atlas.requests).toEqual([]);
 
   expect(await processes.exchange(atlas.url, { NODE_EXTRA_CA_CERTS: atlas.caPath })).toBe("401");
+});
+
+describe("NODE_TLS_REJECT_UNAUTHORIZED, which makes Node.js trust any certificate,", () => {
+  const trusting = { NODE_TLS_REJECT_UNAUTHORIZED: "0" };
+
+  test("does not make the transport trust one", async () => {
+    await using processes = await startProcesses();
+    await using atlas = await SimulatedAtlas.start({ tls: true });
+
+    expect(await processes.fetch(atlas.url, trusting)).toBe("401");
+    atlas.forget();
+
+    expect(await processes.exchange(atlas.url, trusting)).toMatch(/^The certificate of .* is not trusted/);
+    expect(atlas.requests).toEqual([]);
+  });
+
+  test("does not make it trust one behind a proxy", async () => {
+    await using processes = await startProcesses();
+    await using atlas = await SimulatedAtlas.start({ tls: true });
+    await using proxy = await ForwardProxy.start();
+    const environment = { ...trusting, HTTPS_PROXY: proxy.url };
+
+    expect(await processes.exchange(atlas.url, environment)).toMatch(/^The certificate of .* is not trusted/);
+    expect(proxy.log()).toEqual([`CONNECT ${new URL(atlas.url).host} 200`]);
+    expect(atlas.requests).toEqual([]);
+  });
+
+  test("does not make it trust that of a proxy", async () => {
+    await using processes = await startProcesses();
+    await using atlas = await SimulatedAtlas.start();
+    await using proxy = await ForwardProxy.start();
+    const identity = await createTlsIdentity();
+    const tlsServer = createTlsServer(identity, (socket) => {
+      const { hostname, port } = new URL(proxy.url);
+      socket.pipe(net.connect(Number(port), hostname)).pipe(socket);
+    });
+    await using tlsProxy = await listening(tlsServer);
+    const environment = { HTTP_PROXY: `https://${tlsProxy.host}` };
+
+    const trusted = { ...environment, NODE_EXTRA_CA_CERTS: identity.caPath };
+    expect(await processes.exchange(atlas.url, trusted)).toBe("401");
+    atlas.forget();
+    proxy.requests.length = 0;
+
+    const refused = await processes.exchange(atlas.url, { ...environment, ...trusting });
+    expect(refused).toMatch(/^The certificate of .* is not trusted/);
+    expect(proxy.log()).toEqual([]);
+    expect(atlas.requests).toEqual([]);
+    await identity.remove();
+  });
+});
+
+test("a proxy for http is not used for https", async () => {
+  await using processes = await startProcesses();
+  await using atlas = await SimulatedAtlas.start({ tls: true });
+  await using proxy = await ForwardProxy.start();
+  const environment = { HTTP_PROXY: proxy.url, http_proxy: proxy.url, NODE_EXTRA_CA_CERTS: atlas.caPath };
+
+  expect(await processes.exchange(atlas.url, environment)).toBe("401");
+
+  expect(proxy.log()).toEqual([]);
 });
 
 test("the real Atlas is reached by TLS through a proxy, by its name, and not where NO_PROXY names it", async () => {

@@ -31,7 +31,7 @@ const KINDS = {
   }),
   unavailable: fc.record({
     kind: fc.constant("unavailable" as const),
-    status: fc.constantFrom(500, 502, 503, 504),
+    status: fc.constantFrom(408, 500, 502, 503, 504, 524),
     body: fc.constantFrom("", "<html>Bad gateway</html>", '{"error":503,"errorCode":null}'),
     when,
   }),
@@ -63,10 +63,8 @@ export function troubleOf(kinds: TroubleKind[]): fc.Arbitrary<Trouble> {
 }
 
 /** Whether a request gets over it by itself, if it does not come too often. */
-export function isMildTrouble(trouble: Trouble): boolean {
-  switch (trouble.kind) {
-    case "unavailable":
-      return trouble.status !== 500;
+export function isMildTrouble({ kind }: Trouble): boolean {
+  switch (kind) {
     case "refused":
     case "garbage":
     case "portal":

@@ -37,9 +37,10 @@ export function forgetOrigins(): void {
   listeners.clear();
 }
 
-/** A connection that failed, as undici says it. */
+/** A connection that failed, as undici says it: the message begins with the system call, if there was one. */
 export function connectionError(code: string, message: string): Error {
-  return Object.assign(new Error(message), { code });
+  const [, syscall] = /^(connect|read) /.exec(message) ?? [];
+  return Object.assign(new Error(message), { code, ...(syscall && { syscall }) });
 }
 
 export class EnvHttpProxyAgent {}

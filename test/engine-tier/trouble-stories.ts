@@ -15,7 +15,7 @@ export function troubleStories(start: StartStack, { lists }: Generation): void {
 
     atlas.settings.goneAnswer = 400;
     for (const [index, path] of lists.entries()) {
-      for (const status of [403, 500]) {
+      for (const status of [403, 501]) {
         atlas.fail({ path, status });
         const unknown = await stack.fail(`${DESTROY} --target ${stack.urn("ada")}`);
         const looks = expected.findOther.slice(0, index);
