@@ -567,8 +567,15 @@ function difference(
   return lacking.length > 0 ? lacking.join(" and ") : undefined;
 }
 
-function declaredIn({ orgId, username, onAccepted, reinviteExpired, ...access }: OrgInvitationInputs) {
-  return { orgId, username, onAccepted, reinviteExpired, declared: access };
+function declaredIn({ orgId, username, onAccepted, reinviteExpired, ...inputs }: OrgInvitationInputs) {
+  const { roles, teamIds, groupRoleAssignments } = inputs;
+  return {
+    orgId,
+    username,
+    onAccepted,
+    reinviteExpired,
+    declared: { roles, ...(teamIds && { teamIds }), ...(groupRoleAssignments && { groupRoleAssignments }) },
+  };
 }
 
 /** Builds the state after Atlas answered. What it no longer returns for the same invitation, such as its id, is kept. */
@@ -602,7 +609,8 @@ function stateOf(
  * operation becomes part of the inputs, so that the next plan shows it as a difference from the program.
  */
 function refreshed(state: OrgInvitationState, person: Person, row: Standing): OrgInvitationState {
-  const now = stateOf({ ...state, ...state.declared }, person, state);
+  const { orgId, username, onAccepted, reinviteExpired } = state;
+  const now = stateOf({ orgId, username, onAccepted, reinviteExpired, ...state.declared }, person, state);
   const { declared } = state;
   if (LIFECYCLE[row].read !== "asFound") {
     // Nothing is granted to whom an invitation has run out: what it granted stays known.
