@@ -136,7 +136,11 @@ export class Lifecycle {
     return this.#alone(inputs, async (bounds) => {
       const updated = hasToBeGranted(state, inputs)
         ? await this.#grant(state, inputs, bounds)
-        : { ...state, ...declaredIn(inputs), knownAs: inputs.username === state.knownAs ? undefined : state.knownAs };
+        : {
+            ...state,
+            ...declaredIn(inputs),
+            knownAs: inputs.username === state.knownAs ? undefined : state.knownAs,
+          };
       declarations.hold(updated, { inputs, declaredBy: state.declaredBy });
       return updated;
     });
@@ -354,7 +358,8 @@ export class Lifecycle {
     const refused = difference(answer, change);
     if (refused) throw new AtlasError(`${username} in ${orgId}: Atlas did not take ${refused}. ${NOT_TAKEN}`);
     const added = difference(change, answer, changed);
-    if (added) notify(`${username} in ${orgId}: Atlas gives ${added} besides what is declared. It is left so.`);
+    if (added)
+      notify(`${username} in ${orgId}: Atlas gives ${added} besides what is declared. It is left so.`);
     return isAsPlanned ? withoutUnplanned(answer, person, inputs, state) : answer;
   }
 

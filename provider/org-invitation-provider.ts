@@ -14,7 +14,7 @@ import { Peers } from "./peers.ts";
 import {
   inputsIn,
   inputsOf,
-  isWrittenBy010,
+  mayBeWrittenBy010,
   type Properties,
   propertiesOf,
   stateIn,
@@ -69,7 +69,11 @@ class OrgInvitationProvider {
       });
       const isReinvited = olds.status === "EXPIRED" && news.reinviteExpired === true;
       if (isReinvited) {
-        return { changes: true, replaces: [...replaces, "expiresAt"], deleteBeforeReplace: replaces.length === 0 };
+        return {
+          changes: true,
+          replaces: [...replaces, "expiresAt"],
+          deleteBeforeReplace: replaces.length === 0,
+        };
       }
       if (replaces.length > 0) return { replaces, deleteBeforeReplace: false };
       this.#keep(olds, news);
@@ -85,10 +89,7 @@ class OrgInvitationProvider {
       try {
         const declared = inputsIn(inputs);
         const lifecycle = await this.#connected();
-        const state = await withSubject(
-          declared,
-          lifecycle.create(declared, this.#resourceOf(declared)),
-        );
+        const state = await withSubject(declared, lifecycle.create(declared, this.#resourceOf(declared)));
         return { id: idOf(state), outs: propertiesOf(state) };
       } catch (error) {
         throw isIncompleteCreate(error) ? partialFailure(error, inputs) : error;
@@ -111,7 +112,7 @@ class OrgInvitationProvider {
         id: state.invitationId ?? id,
         props,
         // What 0.1.0 stored as `[]` may have been left out: it stays as it is.
-        ...((!isSame || !isWrittenBy010(stored)) && { inputs }),
+        ...((!isSame || !mayBeWrittenBy010(stored)) && { inputs }),
       };
     });
 
@@ -176,6 +177,7 @@ const provider = new OrgInvitationProvider();
 // The host calls them without `this`, and each by its name.
 export const { configure, check, diff, create, read, update } = provider;
 const remove = provider.delete;
+
 export { remove as delete };
 
 /** Processes of the same run of Pulumi have the same engine, whose address the host is started with. */
@@ -200,7 +202,7 @@ function terminalStatus({ status, expiresAt }: Properties): Properties {
 
 /** Whether the difference is only that 0.1.0 stored as `[]` what is left out. */
 function isUnchanged010(olds: Properties, news: Properties): boolean {
-  if (!isWrittenBy010(olds) || !isKnown(news)) return false;
+  if (!mayBeWrittenBy010(olds) || !isKnown(news)) return false;
   return isDeepStrictEqual(inputsOf(stateIn(olds)), inputsIn(news));
 }
 
@@ -230,10 +232,7 @@ function isIncompleteCreate(error: unknown): error is IncompleteCreateError {
 }
 
 /** What the host stores as created but incomplete. Without `__provider` it could never be deleted again. */
-function partialFailure(
-  { state, message, cause }: IncompleteCreateError,
-  { __provider }: Properties,
-): Error {
+function partialFailure({ state, message, cause }: IncompleteCreateError, { __provider }: Properties): Error {
   const properties = { ...propertiesOf(state), __provider };
   const error = new AtlasError(message, { cause });
   return Object.assign(error, { id: idOf(state), properties, reasons: [message] });

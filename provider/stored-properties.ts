@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { ACCESS_FIELDS, type DeclaredAccess, sameField } from "./access.ts";
+import { ACCESS_FIELDS, type Access, type DeclaredAccess, sameField } from "./access.ts";
 import { AtlasError } from "./errors.ts";
 import type { OrgInvitationInputs, OrgInvitationState } from "./lifecycle.ts";
 
@@ -66,12 +66,16 @@ export function stateIn(properties: Properties): OrgInvitationState {
     State,
     properties,
   );
-  const access = { roles: stored.roles, teamIds: teamIds ?? [], groupRoleAssignments: groupRoleAssignments ?? [] };
+  const access = {
+    roles: stored.roles,
+    teamIds: teamIds ?? [],
+    groupRoleAssignments: groupRoleAssignments ?? [],
+  };
   const known = Object.fromEntries(Object.entries(stored).filter(([, value]) => value !== null));
   return {
     ...(known as Omit<OrgInvitationState, "declared" | "teamIds" | "groupRoleAssignments">),
     ...access,
-    declared: __declared ? { ...access, ...withoutNull(__declared) } : declaredBy010(access),
+    declared: { ...impliedBy(access), ...withoutNull(__declared ?? {}) },
     ...(__knownAs && { knownAs: __knownAs }),
     ...(__declaredBy && { declaredBy: __declaredBy }),
   };
@@ -79,13 +83,14 @@ export function stateIn(properties: Properties): OrgInvitationState {
 
 /** What Pulumi is to store. Nothing in it is `undefined`: the host fails on that, and only after Atlas has done the work. */
 export function propertiesOf({ declared, knownAs, declaredBy, ...state }: OrgInvitationState): Properties {
-  const different = ACCESS_FIELDS.filter(
-    (field) => !declared[field]?.length || !sameField(field, declared, state),
-  ).map((field) => [field, declared[field] ?? null]);
+  const implied = impliedBy(state);
+  const different = ACCESS_FIELDS.filter((field) => !sameField(field, declared, implied));
   return JSON.parse(
     JSON.stringify({
       ...state,
-      ...(different.length > 0 && { __declared: Object.fromEntries(different) }),
+      ...(different.length > 0 && {
+        __declared: Object.fromEntries(different.map((field) => [field, declared[field] ?? null])),
+      }),
       ...(knownAs && { __knownAs: knownAs }),
       ...(declaredBy && { __declaredBy: declaredBy }),
     }),
@@ -98,16 +103,17 @@ export function inputsOf(state: OrgInvitationState): OrgInvitationInputs {
   return JSON.parse(JSON.stringify({ orgId, username, ...declared, onAccepted, reinviteExpired }));
 }
 
-/** Whether a version wrote it that stored what was left out as `[]`, and did not tell the two apart. */
-export function isWrittenBy010({ __declared, teamIds, groupRoleAssignments }: Properties): boolean {
+/** Whether the stored inputs may hold `[]` for what is not declared, as 0.1.0 stored it. */
+export function mayBeWrittenBy010({ __declared, teamIds, groupRoleAssignments }: Properties): boolean {
   return __declared === undefined && [teamIds, groupRoleAssignments].some((list) => isEmpty(list));
 }
 
-function declaredBy010({ roles, teamIds, groupRoleAssignments }: Required<DeclaredAccess>): DeclaredAccess {
+/** What is declared where nothing else is stored of it: what Atlas has, and no list that is empty (as 0.1.0 meant it). */
+function impliedBy({ roles, teamIds, groupRoleAssignments }: Access): DeclaredAccess {
   return {
     roles,
-    ...(teamIds?.length && { teamIds }),
-    ...(groupRoleAssignments?.length && { groupRoleAssignments }),
+    ...(teamIds.length > 0 && { teamIds }),
+    ...(groupRoleAssignments.length > 0 && { groupRoleAssignments }),
   };
 }
 
@@ -121,7 +127,10 @@ function withoutNull(declared: Properties): DeclaredAccess {
   ) as never;
 }
 
-function parse<Schema extends v.GenericSchema>(schema: Schema, properties: Properties): v.InferOutput<Schema> {
+function parse<Schema extends v.GenericSchema>(
+  schema: Schema,
+  properties: Properties,
+): v.InferOutput<Schema> {
   const parsed = v.safeParse(schema, properties);
   if (parsed.success) return parsed.output;
   const wrong = parsed.issues.map((issue) => `${v.getDotPath(issue)}: ${issue.message}`).join("; ");
