@@ -24,6 +24,9 @@ export function adviceFor(
   return undefined;
 }
 
+const ORGANIZATION_GONE =
+  "Where the organization is gone, pulumi state delete and the URN forgets the resource; the resource option deletedWith does so for all that end with an organization that the program declares.";
+
 const ADVICE: [codes: string[], advice: string][] = [
   [
     // The last three are the names that Atlas's error page still prints.
@@ -50,19 +53,19 @@ const ADVICE: [codes: string[], advice: string][] = [
   ],
   [
     ["CANNOT_DEMOTE_LAST_ORG_OWNER", "CANNOT_DELETE_LAST_ADMIN"],
-    "An organization needs an owner. Make somebody else one first, or set onAccepted to \"retain\" and run pulumi up: destroying the resource then keeps this one.",
+    'An organization needs an owner: make somebody else one first, or set onAccepted to "retain" and run pulumi up: destroying the resource then keeps this one.',
   ],
   [
     ["FEDERATED_USER_ATTRIBUTES_CANNOT_BE_UPDATED"],
-    "An identity provider manages the roles of this person: change them there, declare what Atlas has, or set onAccepted to \"retain\".",
+    'An identity provider manages the roles of this person: change them there, declare what Atlas has, or set onAccepted to "retain".',
   ],
   [
     ["USER_CANNOT_ACCESS_ORG"],
-    "The API key or service account belongs to another organization, or the organization is gone: check orgId, or use one of this organization. Where it is gone, pulumi state delete and the URN forgets the resource; the resource option deletedWith does so for all that end with an organization that the program declares.",
+    `The API key or service account belongs to another organization: check orgId, or use one of this organization. ${ORGANIZATION_GONE}`,
   ],
   [
     ["ORG_NOT_FOUND", "INVALID_ORG_ID", "NOT_ATLAS_ORG"],
-    "There is no such organization for this API key or service account: check orgId. Where it is gone, pulumi state delete and the URN forgets the resource; the resource option deletedWith does so for all that end with an organization that the program declares.",
+    `Check orgId: there is no such organization for this API key or service account. ${ORGANIZATION_GONE}`,
   ],
   [
     // Of the token endpoint, where a service account has a hundred active tokens.
