@@ -1,35 +1,37 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
+  ACCESS_FIELDS,
   type Access,
   canonicalAccess,
+  combined,
+  grants,
   mergedAssignments,
-  sameAccess,
+  missing,
+  type PartialAccess,
+  sameField,
   sortedSet,
 } from "../provider/access.ts";
 
 const roleNames = fc.array(fc.constantFrom("A", "B", "C", "constructor", "__proto__"), { maxLength: 6 });
-const accesses = fc.record({
-  roles: roleNames,
-  teamIds: roleNames,
-  groupRoleAssignments: fc.array(
-    fc.record({ groupId: fc.constantFrom("1", "2", "__proto__"), roles: roleNames }),
-    { maxLength: 4 },
-  ),
-});
+const assignments = fc.array(
+  fc.record({ groupId: fc.constantFrom("1", "2", "__proto__"), roles: roleNames }),
+  { maxLength: 4 },
+);
+const accesses = fc.record({ roles: roleNames, teamIds: roleNames, groupRoleAssignments: assignments });
+const fields = fc.constantFrom(...ACCESS_FIELDS);
 
-/** What an access grants, said without the code under test. */
-function grants({ roles, teamIds, groupRoleAssignments }: Access): string[] {
-  const all = [
-    ...roles.map((role) => `role ${role}`),
-    ...teamIds.map((team) => `team ${team}`),
-    ...groupRoleAssignments.flatMap(({ groupId, roles }) => [
-      `project ${groupId}`,
-      ...roles.map((role) => `role ${role} in project ${groupId}`),
-    ]),
-  ];
-  return [...new Set(all)].sort();
+/** What one field grants, said without the code under test. */
+function itemsOf(field: keyof Access, access: PartialAccess): string[] {
+  const items =
+    field === "groupRoleAssignments"
+      ? (access[field] ?? []).flatMap(({ groupId, roles }) => roles.map((role) => `${role} in ${groupId}`))
+      : (access[field] ?? []);
+  return [...new Set(items)].sort();
 }
+
+/** What an access grants in all. */
+const said = (access: Access) => ACCESS_FIELDS.map((field) => itemsOf(field, access));
 
 test("a set is sorted and holds nothing twice", () => {
   expect(sortedSet(["B", "A", "B", "C", "A"])).toEqual(["A", "B", "C"]);
@@ -61,7 +63,7 @@ test("the one spelling grants what was given, each thing once", () => {
       const canonical = canonicalAccess(access);
       const { roles, teamIds, groupRoleAssignments } = canonical;
 
-      expect(grants(canonical)).toEqual(grants(access));
+      expect(said(canonical)).toEqual(said(access));
       expect(roles).toHaveLength(new Set(roles).size);
       expect(teamIds).toHaveLength(new Set(teamIds).size);
       expect(groupRoleAssignments).toHaveLength(
@@ -78,36 +80,109 @@ test("the one spelling leaves out whatever else an object holds", () => {
   expect(canonicalAccess(state)).toEqual({ roles: ["A"], teamIds: [], groupRoleAssignments: [] });
 });
 
-test("two accesses are the same exactly when they grant the same", () => {
+test("a field is the same in two accesses exactly when it grants the same", () => {
   fc.assert(
-    fc.property(accesses, accesses, (one, other) => {
-      const equal = grants(one).join() === grants(other).join();
+    fc.property(fields, accesses, accesses, (field, one, other) => {
+      const isSame = itemsOf(field, one).join() === itemsOf(field, other).join();
 
-      expect(sameAccess(one, other)).toBe(equal);
-      expect(sameAccess(other, one)).toBe(equal);
-      expect(sameAccess(one, canonicalAccess(one))).toBe(true);
+      expect(sameField(field, one, other)).toBe(isSame);
+      expect(sameField(field, other, one)).toBe(isSame);
+      expect(sameField(field, one, canonicalAccess(one))).toBe(true);
     }),
     { numRuns: 500 },
   );
 });
 
-test.each<[string, Partial<Access>]>([
-  ["a role", { roles: ["B"] }],
-  ["a team", { teamIds: ["1"] }],
-  ["a project", { groupRoleAssignments: [{ groupId: "1", roles: ["A"] }] }],
-])("accesses that differ in %s are not the same", (_, difference) => {
-  const access: Access = { roles: ["A"], teamIds: [], groupRoleAssignments: [] };
+test.each(ACCESS_FIELDS)("%s that are left out are the same as those left out, and no others", (field) => {
+  const none: Access = { roles: [], teamIds: [], groupRoleAssignments: [] };
 
-  expect(sameAccess(access, { ...access, ...difference })).toBe(false);
+  expect(sameField(field, {}, { [field]: undefined })).toBe(true);
+  expect(sameField(field, {}, none)).toBe(false);
+  expect(sameField(field, none, {})).toBe(false);
 });
 
-test("accesses that differ in a role of a project are not the same", () => {
-  const inProject = (...roles: string[]): Access => ({
-    roles: ["A"],
-    teamIds: [],
-    groupRoleAssignments: [{ groupId: "1", roles }],
-  });
+test("an access grants a declaration exactly when each declared field is the same", () => {
+  const declarations = fc.record(
+    { roles: roleNames, teamIds: roleNames, groupRoleAssignments: assignments },
+    { requiredKeys: ["roles"] },
+  );
+  fc.assert(
+    fc.property(accesses, declarations, (found, declared) => {
+      const declaredFields = ACCESS_FIELDS.filter((field) => declared[field] !== undefined);
+      const isGranted = declaredFields.every(
+        (field) => itemsOf(field, found).join() === itemsOf(field, declared).join(),
+      );
 
-  expect(sameAccess(inProject("A"), inProject("A", "B"))).toBe(false);
-  expect(sameAccess(inProject("B", "A"), inProject("A", "B"))).toBe(true);
+      expect(grants(found, declared)).toBe(isGranted);
+      expect(grants(found, found)).toBe(true);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("what is left out of a declaration is granted by whatever there is", () => {
+  const found: Access = {
+    roles: ["A"],
+    teamIds: ["1"],
+    groupRoleAssignments: [{ groupId: "2", roles: ["B"] }],
+  };
+
+  expect(grants(found, { roles: ["A"] })).toBe(true);
+  expect(grants(found, { roles: ["A"], teamIds: undefined })).toBe(true);
+  expect(grants(found, { roles: ["A"], teamIds: [] })).toBe(false);
+  expect(grants(found, { roles: ["A"], groupRoleAssignments: [] })).toBe(false);
+  expect(grants(found, { roles: [] })).toBe(false);
+});
+
+test("what an access lacks is what the other names and it does not", () => {
+  fc.assert(
+    fc.property(fields, accesses, accesses, (field, found, wanted) => {
+      const lacking = itemsOf(field, wanted).filter((item) => !itemsOf(field, found).includes(item));
+
+      expect(missing(found, wanted, field).sort()).toEqual(lacking);
+    }),
+  );
+});
+
+test("nothing is missing of a field that is left out, and all of it where nothing was found", () => {
+  const wanted: Access = {
+    roles: ["B", "A"],
+    teamIds: ["1"],
+    groupRoleAssignments: [{ groupId: "2", roles: ["D", "C"] }],
+  };
+
+  for (const field of ACCESS_FIELDS) expect(missing(wanted, {}, field)).toEqual([]);
+  expect(missing({}, wanted, "roles")).toEqual(["A", "B"]);
+  expect(missing({}, wanted, "teamIds")).toEqual(["1"]);
+  expect(missing({}, wanted, "groupRoleAssignments")).toEqual(["C in 2", "D in 2"]);
+});
+
+test("a field is combined of what was found, without what is removed, and with what is added", () => {
+  fc.assert(
+    fc.property(fields, accesses, accesses, accesses, (field, found, removed, added) => {
+      const result = combined(field, found, { removed, added });
+      const kept = itemsOf(field, found).filter((item) => !itemsOf(field, removed).includes(item));
+
+      expect(Object.keys(result)).toEqual([field]);
+      expect(itemsOf(field, result)).toEqual(sortedSet([...kept, ...itemsOf(field, added)]));
+      // One entry a project, and none for a project without roles.
+      const projects = (result.groupRoleAssignments ?? []).map(({ groupId }) => groupId);
+      expect(projects).toEqual(sortedSet(projects));
+      expect(result.groupRoleAssignments?.every(({ roles }) => roles.length > 0) ?? true).toBe(true);
+    }),
+  );
+});
+
+test("a field with nothing removed and nothing added is what was found", () => {
+  const found: Access = {
+    roles: ["B", "A"],
+    teamIds: ["1"],
+    groupRoleAssignments: [{ groupId: "2", roles: ["C"] }],
+  };
+
+  expect(combined("roles", found, {})).toEqual({ roles: ["A", "B"] });
+  expect(combined("groupRoleAssignments", found, {})).toEqual({
+    groupRoleAssignments: found.groupRoleAssignments,
+  });
+  expect(combined("teamIds", {}, {})).toEqual({ teamIds: [] });
 });
