@@ -9,6 +9,8 @@ interface Seen {
   text: string;
 }
 
+const bounds = { until: Number.POSITIVE_INFINITY };
+
 /** A simulated Atlas, and requests to it that go through the credentials under test. */
 async function startScene(options?: SimulatedAtlasOptions) {
   const atlas = await SimulatedAtlas.start(options);
@@ -17,30 +19,35 @@ async function startScene(options?: SimulatedAtlasOptions) {
   const target = `/api/atlas/v1.0/orgs/${organization.id}/invites`;
   /** The Authorization headers that were sent, and `undefined` where there was none. */
   const sent: (string | undefined)[] = [];
-  const send = (auth: DigestAuth, request: Partial<Target> & { body?: unknown } = {}): Promise<Seen> => {
-    const { method = "GET", body } = request;
-    return auth.send({ method, target: request.target ?? target }, async (authorization) => {
-      sent.push(authorization);
-      const headers = {
-        Accept: "application/json",
-        ...(authorization && { Authorization: authorization }),
-        ...(body !== undefined && { "Content-Type": "application/json" }),
-      };
-      const init = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
-      const response = await fetch(atlas.url + (request.target ?? target), init);
-      return {
-        status: response.status,
-        headers: Object.fromEntries(response.headers),
-        text: await response.text(),
-      };
-    });
+  const dispatch = async (
+    authorization: string | undefined,
+    { method = "GET", body, ...request }: Partial<Target> & { body?: unknown } = {},
+  ): Promise<Seen> => {
+    sent.push(authorization);
+    const headers = {
+      Accept: "application/json",
+      ...(authorization && { Authorization: authorization }),
+      ...(body !== undefined && { "Content-Type": "application/json" }),
+    };
+    const init = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
+    const response = await fetch(atlas.url + (request.target ?? target), init);
+    return {
+      status: response.status,
+      headers: Object.fromEntries(response.headers),
+      text: await response.text(),
+    };
   };
+  const send = (auth: DigestAuth, request: Parameters<typeof dispatch>[1] = {}): Promise<Seen> =>
+    auth.send({ method: "GET", target, bounds, ...request }, (authorization) =>
+      dispatch(authorization, request),
+    );
   return {
     atlas,
     organization,
     key,
     target,
     sent,
+    dispatch,
     send,
     auth: new DigestAuth(key),
     challenges: () => atlas.requests.filter(({ challenge }) => challenge).length,
@@ -297,6 +304,26 @@ test("requests do not wait for one first request after the other where each of t
   expect(await Promise.all(results)).toEqual(times(10, () => "failed"));
 });
 
+test("a recheck that the first request of a burst waits for does not wait for that request", async () => {
+  await using scene = await startScene();
+  const rechecks: Seen[] = [];
+  const target = { method: "GET", target: scene.target, bounds };
+
+  const first = scene.auth.send(target, async (authorization) => {
+    if (authorization) {
+      rechecks.push(await scene.send(scene.auth, { bounds: { ...bounds, isRecheck: true } }));
+    }
+    return scene.dispatch(authorization);
+  });
+  const others = times(5, () => scene.send(scene.auth));
+
+  expect((await first).status).toBe(200);
+  expect(statuses(rechecks)).toEqual([200]);
+  expect(statuses(await Promise.all(others))).toEqual(times(5, () => 200));
+  // One of the first request, and one of its recheck.
+  expect(scene.challenges()).toBe(2);
+});
+
 test("after a first request that failed, the next ones share one challenge", async () => {
   await using scene = await startScene();
   scene.atlas.fail({ cut: "before", authenticated: false });
@@ -335,7 +362,7 @@ test("the misprinted challenge of the vendor's page is answered once, and is no 
 // What follows is about challenges that the simulated Atlas never sends, so that they are given here.
 
 const key: ApiKey = { publicKey: "publick1", privateKey: "private-1" };
-const request = { method: "GET", target: "/api/atlas/v2/orgs/1/invites?pageNum=1" };
+const request = { method: "GET", target: "/api/atlas/v2/orgs/1/invites?pageNum=1", bounds };
 
 /** Answers each request as given, and the last answer for ever; says what was sent. */
 async function exchange(...answers: { status: number; offered?: string | string[] }[]) {

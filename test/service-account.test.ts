@@ -20,6 +20,8 @@ const revoke = "POST /api/oauth/revoke";
 const onToken = { path: /^\/api\/oauth\/token$/, authenticated: "either" as const };
 const onRevoke = { path: /^\/api\/oauth\/revoke$/, authenticated: "either" as const };
 
+const bounds = { until: Number.POSITIVE_INFINITY };
+
 /** A simulated Atlas with a service account, and a client that uses it, on one simulated clock. */
 async function startScene(options?: SimulatedAtlasOptions) {
   const clock = new SimulatedClock();
@@ -34,7 +36,6 @@ async function startScene(options?: SimulatedAtlasOptions) {
       limits: new Limits(clock, notify),
       clock,
       credentialsSource: source,
-      maxWaitMs: 3_600_000,
       notify,
     };
     const auth = new ServiceAccountAuth(
@@ -50,6 +51,7 @@ async function startScene(options?: SimulatedAtlasOptions) {
     path: `/api/atlas/v2/orgs/${organization.id}/invites`,
     mediaType: "application/vnd.atlas.2023-01-01+json",
     subject: "the list",
+    bounds,
   };
   return {
     clock,
@@ -202,7 +204,7 @@ test("requests that learn of a refusal in the same moment renew the token once",
   const sent: (string | undefined)[] = [];
   let refused: string | undefined;
   const send = () =>
-    scene.auth.send({ method: "GET", target: "/" }, async (authorization) => {
+    scene.auth.send({ method: "GET", target: "/", bounds }, async (authorization) => {
       sent.push(authorization);
       refused ??= authorization;
       return { status: authorization === refused ? 401 : 200, headers: {} };
@@ -223,7 +225,7 @@ test("a refusal that is learnt of late takes the token that others have renewed"
   });
   let refused: string | undefined;
   const send = (delay?: Promise<void>) =>
-    scene.auth.send({ method: "GET", target: "/" }, async (authorization) => {
+    scene.auth.send({ method: "GET", target: "/", bounds }, async (authorization) => {
       refused ??= authorization;
       if (authorization === refused) await delay;
       return { status: authorization === refused ? 401 : 200, headers: {} };
