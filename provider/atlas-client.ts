@@ -4,15 +4,7 @@ import type { Auth } from "./auth.ts";
 import { type Clock, duration } from "./clock.ts";
 import { AtlasApiError, type AtlasApiFailure, AtlasError, sentence } from "./errors.ts";
 import type { Limits } from "./limits.ts";
-import {
-  type Ending,
-  endingOf,
-  POLICIES,
-  paceOf,
-  retryAfterMs,
-  retryDelayMs,
-  SETTLE_MS,
-} from "./retry.ts";
+import { type Ending, endingOf, POLICIES, paceOf, retryAfterMs, retryDelayMs, SETTLE_MS } from "./retry.ts";
 import type { Answer, Transport } from "./transport.ts";
 
 export interface AtlasClientOptions {
@@ -34,7 +26,7 @@ export interface Bounds {
   until: number;
   /** Aborted when the run is cancelled: nothing more is sent then. */
   signal?: AbortSignal | undefined;
-  /** Whether it is a recheck, which another request that is under way waits for. */
+  /** Whether it is a recheck that a request waits for which has its credentials already. */
   isRecheck?: boolean;
 }
 
@@ -138,7 +130,7 @@ export class AtlasClient {
     const askedAt = clock.monotonic();
     let said: unknown = "no answer";
     try {
-      await this.#recheckUnlessFresh(request, freshness);
+      await this.#recheckUnlessFresh(request, freshness, request.bounds);
       const answer = await this.#exchange(request, freshness);
       said = answer.status;
       limits.observe(request, answer);
@@ -154,14 +146,15 @@ export class AtlasClient {
 
   /** A token that has to be renewed, or a challenge that is slow, is a wait like any other. */
   async #recheckUnlessFresh(
-    { recheck, bounds, invites, method, path }: AtlasRequest,
+    { recheck, invites, method, path }: AtlasRequest,
     freshness: Freshness,
+    bounds: Bounds,
   ): Promise<void> {
     const { clock } = this.#options;
     const freshForMs = invites ? RECHECK_INVITATION_AFTER_MS : RECHECK_AFTER_MS;
     if (recheck && (freshness.mayBeDone || clock.monotonic() - freshness.checkedAt > freshForMs)) {
       freshness.failed = true;
-      await recheck({ ...bounds, isRecheck: true });
+      await recheck(bounds);
       freshness.failed = false;
       freshness.checkedAt = clock.monotonic();
       freshness.mayBeDone = false;
@@ -178,7 +171,7 @@ export class AtlasClient {
     const content = form ? new URLSearchParams(form).toString() : body && JSON.stringify(body);
     return auth.send({ method, target: path, bounds }, async (authorization) => {
       // Atlas carries nothing out without one.
-      if (authorization) await this.#recheckUnlessFresh(request, freshness);
+      if (authorization) await this.#recheckUnlessFresh(request, freshness, { ...bounds, isRecheck: true });
       return transport.exchange({
         method,
         target: path,

@@ -317,8 +317,10 @@ export class Lifecycle {
     inputs: OrgInvitationInputs,
     bounds: Bounds,
   ): Promise<OrgInvitationState> {
-    // What is taken back, or must stay because it is not managed, is taken from what Atlas has now.
-    const isDirect = ACCESS_FIELDS.every((field) => inputs[field] !== undefined || state[field].length === 0);
+    // What a change takes back, or has to leave as it is, is taken from what Atlas has now.
+    const isDirect = ACCESS_FIELDS.every((field) => {
+      return state[field].length === 0 || (inputs[field] && !sameField(field, state.declared, inputs));
+    });
     const changed = isDirect
       ? await this.#whilePending(state, () =>
           this.#change({ ...state, orgMembershipStatus: "PENDING" }, inputs, state, false, bounds),

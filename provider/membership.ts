@@ -65,7 +65,7 @@ export interface Subject {
 
 /** What is said when a resource takes over a person who was invited, or a member, before the resource was created. */
 export function adoption(row: Standing, { username, orgId, expiresAt, inviterUsername }: Subject): string {
-  const by = inviterUsername ? ` by ${inviterUsername}` : "";
+  const by = inviterUsername ? `, by ${inviterUsername}` : "";
   switch (row) {
     case "PENDING": {
       const until = expiresAt ? `, which expires on ${expiresAt}` : "";

@@ -188,9 +188,19 @@ function preferred(one: Person | undefined, other: Person): Person {
   if (first.orgMembershipStatus === "ACTIVE" && second.orgMembershipStatus === "PENDING") {
     return { ...first, openInvitation: second };
   }
+  if (isSameInvitation(first, second)) {
+    // Only this machine's clock says that it has run out.
+    return { ...second, orgMembershipStatus: first.orgMembershipStatus };
+  }
   // The same person, as two lists tell of them.
   if (first.orgMembershipStatus !== second.orgMembershipStatus) return first;
   return { ...second, ...withoutUndefined(first) };
+}
+
+/** Whether the list of users has an invitation as pending that the list of invitations has with an expiry in the past. */
+function isSameInvitation(user: Person, { orgMembershipStatus, invitationId, createdAt }: Person): boolean {
+  const isOver = orgMembershipStatus === "INVITATION_EXPIRED" && invitationId !== undefined;
+  return user.orgMembershipStatus === "PENDING" && isOver && user.createdAt === createdAt;
 }
 
 function rank({ orgMembershipStatus }: Person): number {
