@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { canaryStories } from "./engine-tier/canary-stories.ts";
 import { ADA, GRACE } from "./engine-tier/cast.ts";
+import { declaredStories } from "./engine-tier/declared-stories.ts";
 import { GENERATIONS, USERS, V1, V2, withChallenge } from "./engine-tier/expected-requests.ts";
+import { handoverStories } from "./engine-tier/handover-stories.ts";
 import {
   afterCreating,
   DESTROY,
@@ -10,7 +12,6 @@ import {
   REFRESH,
   UP,
 } from "./engine-tier/invitation-stack.ts";
-import { handoverStories } from "./engine-tier/handover-stories.ts";
 import { interruptStories, killStories } from "./engine-tier/kill-stories.ts";
 import { pendingStories } from "./engine-tier/pending-stories.ts";
 import { settledStories } from "./engine-tier/settled-stories.ts";
@@ -36,8 +37,15 @@ describe.concurrent.each(GENERATIONS)("on the $name generation of the API", (gen
 });
 
 // The users API can remove a member; what is true of v2 is true of v1.0.
-describe.concurrent.each([V2, USERS])("one person and two resources in a row on the $name generation", (generation) => {
-  handoverStories(() => InvitationStack.start(ground, generation));
+describe.concurrent.each([V2, USERS])(
+  "one person and two resources in a row on the $name generation",
+  (generation) => {
+    handoverStories(() => InvitationStack.start(ground, generation));
+  },
+);
+
+describe.concurrent("what is declared, and what is not", () => {
+  declaredStories(() => InvitationStack.start(ground, V2));
 });
 
 describe.concurrent.each(RELEASES)("a state written by %s", (release) => {

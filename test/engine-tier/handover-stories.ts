@@ -2,8 +2,8 @@ import { expect, it } from "vitest";
 import { ADA, ALAN, EDSGER, GRACE } from "./cast.ts";
 import { withChallenge } from "./expected-requests.ts";
 import {
-  type Declaration,
   DESTROY,
+  type Declaration,
   type InvitationStack,
   REFRESH,
   type StartStack,
@@ -136,30 +136,33 @@ export function handoverStories(start: StartStack): void {
     expect(stack.person(HEDY)).toMatchObject({ status: "PENDING" });
   });
 
-  it.each(["--target-replace", "taint"])("sends one new invitation to somebody pending by %s", async (way) => {
-    await using stack = await start();
-    const { organization, atlas } = stack;
-    await stack.declare({ ada: {} });
-    await stack.run(UP);
-    const first = stack.person(ADA);
+  it.each(["--target-replace", "taint"])(
+    "sends one new invitation to somebody pending by %s",
+    async (way) => {
+      await using stack = await start();
+      const { organization, atlas } = stack;
+      await stack.declare({ ada: {} });
+      await stack.run(UP);
+      const first = stack.person(ADA);
 
-    if (way === "taint") await stack.workspace.pulumi(["state", "taint", "--yes", stack.urn("ada")]);
-    await stack.run(way === "taint" ? UP : `${UP} --target-replace ${stack.urn("ada")}`);
-    const { status, userId } = stack.person(ADA);
-    expect(organization.users).toHaveLength(1);
-    expect(status).toBe("PENDING");
-    expect(userId).not.toBe(first.userId);
-    expect(atlas.mails).toHaveLength(2);
+      if (way === "taint") await stack.workspace.pulumi(["state", "taint", "--yes", stack.urn("ada")]);
+      await stack.run(way === "taint" ? UP : `${UP} --target-replace ${stack.urn("ada")}`);
+      const { status, userId } = stack.person(ADA);
+      expect(organization.users).toHaveLength(1);
+      expect(status).toBe("PENDING");
+      expect(userId).not.toBe(first.userId);
+      expect(atlas.mails).toHaveLength(2);
 
-    await stack.run(REFRESH);
-    const { invitationId, expiresAt } = stack.person(ADA);
-    const outputs = await stack.outputs("ada");
-    expect(outputs).toMatchObject({ status: "PENDING", expiresAt });
-    if (outputs?.invitationId) expect(outputs.invitationId).toBe(invitationId);
-    expect((await stack.run(UP)).requests).toEqual([]);
-    await stack.run(DESTROY);
-    expect(organization.users).toEqual([]);
-  });
+      await stack.run(REFRESH);
+      const { invitationId, expiresAt } = stack.person(ADA);
+      const outputs = await stack.outputs("ada");
+      expect(outputs).toMatchObject({ status: "PENDING", expiresAt });
+      if (outputs?.invitationId) expect(outputs.invitationId).toBe(invitationId);
+      expect((await stack.run(UP)).requests).toEqual([]);
+      await stack.run(DESTROY);
+      expect(organization.users).toEqual([]);
+    },
+  );
 
   it("sends one new invitation to somebody who rejected, by --target-replace, which the error names", async () => {
     await using stack = await start();
@@ -243,7 +246,10 @@ export function handoverStories(start: StartStack): void {
     await stack.declare({ ada: { options: { provider: "atlas" } }, grace: {} });
     await stack.run(UP);
     expect(kept(stack, ADA, GRACE)).toEqual(before);
-    await stack.declare({ "ada-l": { username: ADA }, "grace-h": { username: GRACE, options: { provider: "atlas" } } });
+    await stack.declare({
+      "ada-l": { username: ADA },
+      "grace-h": { username: GRACE, options: { provider: "atlas" } },
+    });
     await stack.run(UP);
     expect(kept(stack, ADA, GRACE)).toEqual(before);
     expect(atlas.mails).toHaveLength(2);
@@ -260,7 +266,11 @@ export function handoverStories(start: StartStack): void {
     const ada = stack.person(ADA);
 
     await stack.declare({ ada: { username: EDSGER } });
-    atlas.fail({ method: "POST", status: 400, body: { errorCode: "DOMAIN_NOT_IN_ALLOW_LIST", detail: "No." } });
+    atlas.fail({
+      method: "POST",
+      status: 400,
+      body: { errorCode: "DOMAIN_NOT_IN_ALLOW_LIST", detail: "No." },
+    });
     const refused = await stack.fail(UP);
     expect(refused.diagnostics.ada?.join()).toContain("DOMAIN_NOT_IN_ALLOW_LIST");
     expect(organization.users).toEqual([ada]);

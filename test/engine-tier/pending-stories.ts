@@ -77,24 +77,6 @@ export function pendingStories(start: StartStack): void {
     expect(stack.person(ADA).invitationId).not.toBe(invitationId);
   });
 
-  it("cancels the invitation of the old address before it invites the new one", async () => {
-    await using stack = await start();
-    const { organization, expected } = stack;
-    await stack.declare({ ada: {} });
-    await stack.run(UP);
-    const invited = stack.person(ADA);
-
-    await stack.declare({ ada: { username: GRACE } });
-    const replaced = await stack.run("up --yes");
-    const [plan] = replaced.output.split("Updating (dev):");
-    expect(plan).toContain("OrgInvitation ada replace [diff: ~username]");
-    expect(plan).toContain("+-1 to replace");
-    expect(replaced.requests).toEqual(
-      withChallenge(expected.cancel(invited), expected.findOther, expected.invite),
-    );
-    expect(organization.users).toEqual([stack.person(GRACE)]);
-  });
-
   it("cancels a pending invitation when its resource goes, and when the stack goes", async () => {
     await using stack = await start();
     const { organization, expected } = stack;
