@@ -1,35 +1,61 @@
-import { AtlasClient, type AtlasClientOptions } from "../provider/atlas-client.ts";
+import { AtlasClient, type AtlasClientOptions, type Bounds } from "../provider/atlas-client.ts";
 import { DigestAuth } from "../provider/auth.ts";
 import type { Clock } from "../provider/clock.ts";
+import type { InvitationsGeneration } from "../provider/config.ts";
+import type { InvitationsApi } from "../provider/invitations-api.ts";
 import { Limits } from "../provider/limits.ts";
+import { INVITES, OrgInvites } from "../provider/org-invites.ts";
+import { OrgUsers } from "../provider/org-users.ts";
+import { ServiceAccountAuth } from "../provider/service-account.ts";
 import { Transport, type TransportOptions } from "../provider/transport.ts";
+import { UserInvites } from "../provider/user-invites.ts";
 import { SimulatedAtlas, type SimulatedAtlasOptions } from "./atlas/simulated-atlas.ts";
 
 /** Where the key of a scene's client was read, as its errors say. */
 export const source = "the environment (MONGODB_ATLAS_PUBLIC_KEY and MONGODB_ATLAS_PRIVATE_KEY)";
 
+/** What bounds a request that may take an hour. */
+export const bounds: Bounds = { until: 3_600_000 };
+
 type Changes = Partial<Omit<AtlasClientOptions, "transport">> & { transport?: Partial<TransportOptions> };
 
-/** A simulated Atlas with one organization, an owner's key, and a client that uses the key. */
+/** A clock whose waits are over at once: time is what was waited, and what a test lets pass. */
+class ImpatientClock implements Clock {
+  /** How long each sleep was, in ms. */
+  readonly sleeps: number[] = [];
+  readonly #start = Date.parse("2026-08-10T00:00:00Z");
+  #elapsed = 0;
+  #appointments: { at: number; arrive: () => void }[] = [];
+
+  readonly now = () => this.#start + this.#elapsed;
+  readonly monotonic = () => this.#elapsed;
+  readonly random = () => 0.5;
+
+  readonly sleep = async (ms: number) => {
+    this.sleeps.push(ms);
+    this.pass(ms);
+  };
+
+  /** Lets so much time pass at once, such as while a request is under way. */
+  pass(ms: number): void {
+    this.#elapsed += ms;
+    for (const { at, arrive } of this.#appointments) if (at <= this.#elapsed) arrive();
+  }
+
+  /** Resolves when so much time has passed from now on. */
+  after(ms: number): Promise<void> {
+    return new Promise((arrive) => this.#appointments.push({ at: this.#elapsed + ms, arrive }));
+  }
+}
+
+/** A simulated Atlas with one organization, an owner's key, and a client that uses the key, on one clock. */
 export async function clientScene(options?: SimulatedAtlasOptions) {
-  const atlas = await SimulatedAtlas.start(options);
+  const clock = new ImpatientClock();
+  const atlas = await SimulatedAtlas.start({ now: clock.now, ...options });
   const organization = atlas.addOrganization({ name: "Example" });
   const key = atlas.addApiKey({ organization });
   const notices: string[] = [];
   const notify = (line: string) => notices.push(line);
-  const sleeps: number[] = [];
-  const start = Date.parse("2026-08-10T00:00:00Z");
-  let elapsed = 0;
-  // Waits are over at once, and time is what was waited.
-  const clock: Clock = {
-    now: () => start + elapsed,
-    monotonic: () => elapsed,
-    sleep: async (ms) => {
-      sleeps.push(ms);
-      elapsed += ms;
-    },
-    random: () => 0.5,
-  };
   const connected = ({ transport, ...changes }: Changes = {}) =>
     new AtlasClient({
       transport: new Transport({ baseUrl: atlas.url, ...transport }),
@@ -37,7 +63,6 @@ export async function clientScene(options?: SimulatedAtlasOptions) {
       clock,
       auth: new DigestAuth(key),
       credentialsSource: source,
-      maxWaitMs: 3_600_000,
       notify,
       ...changes,
     });
@@ -47,17 +72,33 @@ export async function clientScene(options?: SimulatedAtlasOptions) {
     key,
     client: connected(),
     connected,
+    /** A client that uses a service account of an owner. */
+    withServiceAccount: () => {
+      const account = atlas.addServiceAccount({ organization });
+      return connected({ auth: new ServiceAccountAuth(account, (auth) => connected({ auth }), clock) });
+    },
     clock,
     /** How long the client waited, each time. */
-    sleeps,
+    sleeps: clock.sleeps,
     /** How long it waited in all. */
-    slept: () => sleeps.reduce((sum, ms) => sum + ms, 0),
+    slept: () => clock.sleeps.reduce((sum, ms) => sum + ms, 0),
     /** What the user was told. */
     notices,
     /** The requests whose credentials were verified: without the challenges. */
     verified: () => atlas.requests.filter(({ authenticated }) => authenticated),
     [Symbol.asyncDispose]: () => atlas.stop(),
   };
+}
+
+/** One generation of the invitations API, without a successor. */
+export function invitationsApiOf(
+  generation: InvitationsGeneration,
+  client: AtlasClient,
+  clock: Clock,
+): InvitationsApi {
+  const users = new OrgUsers(client);
+  if (generation === "users") return new UserInvites(users);
+  return new OrgInvites(client, users, INVITES[generation], clock.now);
 }
 
 /** What a promise is rejected with. */
