@@ -41,7 +41,7 @@ export function connect(settings: Settings, options: ConnectOptions): Connection
   const { notify, declarations = new Declarations(), signal, clock = systemClock } = options;
   const clientOptions: Omit<AtlasClientOptions, "auth"> = {
     transport: new Transport(settings),
-    limits: new Limits(clock, notify),
+    limits: new Limits(clock, notify, { signal }),
     clock,
     credentialsSource: settings.credentials.source,
     notify,
