@@ -237,7 +237,7 @@ export class Lifecycle {
         return undefined;
       }
       if (person) return true;
-      if (!(await this.#invite(inputs, isLastLook, bounds))) return undefined;
+      if (!(await this.#invite(inputs, isLastLook, bounds)).person) return undefined;
       notify(
         `${username} was invited to ${orgId} again, as the resource was replaced. Its outputs show the new invitation after the next refresh.`,
       );
@@ -261,8 +261,9 @@ export class Lifecycle {
         throw new AtlasError(refusal(operation, row, { ...person, ...subjectOf(inputs) }, state?.status));
       }
       if (step === "invite" || !person) {
-        isSent = true;
-        return this.#invite(inputs, isLastLook, bounds);
+        const invitation = await this.#invite(inputs, isLastLook, bounds);
+        isSent = invitation.isSent;
+        return invitation.person;
       }
       if (operation === "create") this.#report(row, person, inputs, isSent);
       if (step === "keepMember") return person;
@@ -274,19 +275,20 @@ export class Lifecycle {
   #report(row: Standing, person: Person, inputs: OrgInvitationInputs, isSent: boolean): void {
     const { notify } = this.#options;
     const { username, orgId } = inputs;
-    if (isSent && row === "PENDING") {
+    // Credentials of the API have names that are no addresses (recorded): who waited may find a colleague's invitation.
+    if (isSent && row === "PENDING" && !person.inviterUsername?.includes("@")) {
       notify(`The invitation of ${username} to ${orgId} was sent; the answer to it was lost.`);
     } else {
       notify(adoption(row, { ...person, ...subjectOf(inputs) }));
     }
   }
 
-  /** `undefined` where another look-up is due: somebody else was faster, or Atlas's answer was lost. */
+  /** Without a person where another look-up is due: somebody else was faster, or Atlas's answer was lost. */
   async #invite(
     inputs: OrgInvitationInputs,
     isLastLook: boolean,
     bounds: Bounds,
-  ): Promise<Person | undefined> {
+  ): Promise<{ person?: Person; isSent: boolean }> {
     const { api } = this.#options;
     const { orgId, username } = inputs;
     let invited: Person;
@@ -296,16 +298,17 @@ export class Lifecycle {
     } catch (error) {
       const isUnclear = isConflict(error) || isUnreadableSuccess(error) || error instanceof OutdatedError;
       if (isLastLook || !isUnclear) throw error;
-      return undefined;
+      return { isSent: !isConflict(error) };
     }
-    if (grants(invited, inputs)) return invited;
+    if (grants(invited, inputs)) return { person: invited, isSent: true };
     // Whether every generation takes teams and project roles in this request is unknown.
     const state = stateOf(inputs, invited);
     try {
       const changed = await this.#whilePending(state, () =>
         this.#change(invited, inputs, undefined, false, bounds),
       );
-      return changed ?? (await this.#reconcile("update", inputs, state, bounds)).person;
+      const person = changed ?? (await this.#reconcile("update", inputs, state, bounds)).person;
+      return { person, isSent: true };
     } catch (error) {
       throw new IncompleteCreateError(state, error as Error);
     }
@@ -623,9 +626,10 @@ function refreshed(state: OrgInvitationState, person: Person, row: Standing): Or
     // Nothing is granted to whom an invitation has run out: what it granted stays known.
     return row.startsWith("ACTIVE") ? now : { ...now, ...accessOf(state) };
   }
-  const drift = ACCESS_FIELDS.filter((field) => declared[field] && !sameField(field, state, now)).map(
-    (field) => [field, now[field]],
-  );
+  const drift = ACCESS_FIELDS.filter((field) => {
+    // What an incomplete creation left to do is a difference, too.
+    return declared[field] && (!sameField(field, state, now) || missing(now, declared, field).length > 0);
+  }).map((field) => [field, now[field]]);
   return { ...now, declared: { ...declared, ...Object.fromEntries(drift) } };
 }
 

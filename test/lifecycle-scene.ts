@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "../provider/clock.ts";
 import type { InvitationsGeneration } from "../provider/config.ts";
-import { connect } from "../provider/connect.ts";
+import { type ConnectOptions, connect } from "../provider/connect.ts";
 import type { OrgInvitationInputs } from "../provider/lifecycle.ts";
 import { SimulatedAtlas, type SimulatedAtlasOptions } from "./atlas/simulated-atlas.ts";
 
@@ -25,8 +25,12 @@ export async function lifecycleScene(
   const notify = (line: string) => notices.push(line);
   const credentials = { kind: "apiKey" as const, publicKey, privateKey, source: "the test" };
   const settings = { baseUrl: atlas.url, credentials, maxWaitMs: 3_600_000, debug: false };
-  const connected = (generation = invitationsApi) =>
-    connect({ ...settings, invitationsApi: generation }, { notify, clock }).lifecycle;
+  /** As in another run: nobody is declared in it yet, and no list is known. */
+  const connected = (
+    generation = invitationsApi,
+    { maxWaitMs = settings.maxWaitMs, ...options }: Partial<ConnectOptions> & { maxWaitMs?: number } = {},
+  ) =>
+    connect({ ...settings, maxWaitMs, invitationsApi: generation }, { notify, clock, ...options }).lifecycle;
   const inputs = (changes: Partial<OrgInvitationInputs> = {}): OrgInvitationInputs => ({
     orgId: organization.id,
     username: ada,
@@ -50,8 +54,23 @@ export async function lifecycleScene(
       atlas.forget();
       return requests;
     },
+    /** What was sent to change something, since the last time: the method and the body. */
+    changes: () => {
+      const changes = atlas.requests.filter(({ challenge, method }) => !challenge && method !== "GET");
+      atlas.forget();
+      return changes.map(({ method, body }) => (body ? { method, body } : { method }));
+    },
     [Symbol.asyncDispose]: () => atlas.stop(),
   };
+}
+
+/** A promise that the test resolves. */
+export function gate() {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
 }
 
 function symbol({ method, path }: { method: string; path: string }): string {

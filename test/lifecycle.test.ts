@@ -1,11 +1,14 @@
 import { describe, expect, test } from "vitest";
+import { systemClock } from "../provider/clock.ts";
+import { Declarations } from "../provider/declarations.ts";
 import type { InvitationsApi } from "../provider/invitations-api.ts";
-import { IncompleteCreateError, Lifecycle } from "../provider/lifecycle.ts";
+import { Lifecycle, type OrgInvitationState } from "../provider/lifecycle.ts";
 import { type OnAccepted, type Operation, type Standing, statusOf } from "../provider/membership.ts";
 import { People } from "../provider/people.ts";
 import type { Organization } from "./atlas/organization.ts";
-import { ada, GENERATIONS, lifecycleScene, project, team } from "./lifecycle-scene.ts";
+import { ada, GENERATIONS, gate, lifecycleScene, project, team } from "./lifecycle-scene.ts";
 import { LIFECYCLE_TABLE } from "./lifecycle-table.ts";
+import { SimulatedClock } from "./simulated-clock.ts";
 
 const onAcceptedOf = (row: Standing): OnAccepted =>
   row === "ACTIVE, retain" ? "retain" : row === "ACTIVE, manage" ? "manage" : "fail";
@@ -41,7 +44,7 @@ describe.each(GENERATIONS)("%s", (generation) => {
     requests();
 
     const run = {
-      create: () => lifecycle.create(changed),
+      create: (): Promise<unknown> => lifecycle.create(changed),
       read: () => lifecycle.read(state as never),
       update: () => lifecycle.update(state as never, changed),
       delete: () => lifecycle.delete(state as never),
@@ -53,7 +56,7 @@ describe.each(GENERATIONS)("%s", (generation) => {
       await expect(run).rejects.toThrow(organization.id);
       expect(organization.find(ada)).toEqual(before);
     }
-    const result = cell.refuses ? undefined : await run;
+    const result = (cell.refuses ? undefined : await run) as OrgInvitationState | undefined;
     expect(requests()).toEqual(cell[generation === "users" ? "users" : "invites"]);
 
     const now = organization.find(ada);
@@ -73,15 +76,6 @@ describe.each(GENERATIONS)("%s", (generation) => {
     }
   });
 });
-
-/** A promise that the test resolves. */
-function gate() {
-  let open = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
-}
 
 describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
   const invited = generation === "users" ? /users$/ : /invites$/;
@@ -111,21 +105,32 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
     expect(state).toMatchObject({ username: ada, status: "PENDING" });
     expect(atlas.mails).toHaveLength(1);
     expect(notices).toEqual([
-      `${ada} was already invited to ${organization.id}, by owner@example.com: adopted the invitation, which expires on ${expiresAt}; no other e-mail is sent.`,
+      `${ada} was already invited to ${organization.id}, by owner@example.com: adopted the invitation, which expires on ${expiresAt}; no other e-mail is sent. Destroying this resource cancels the invitation that owner@example.com sent.`,
     ]);
     expect(atlas.requests.map(({ method }) => method)).not.toContain("PATCH");
   });
 
-  test("says when it adopts a member", async () => {
-    await using scene = await lifecycleScene(generation);
-    const { organization, inputs, lifecycle, notices } = scene;
-    const { userId } = organization.addMember(ada, { roles: ["ORG_OWNER"] });
-    const state = await lifecycle.create(inputs({ onAccepted: "retain" }));
-    expect(state).toMatchObject({ status: "ACCEPTED", userId, roles: ["ORG_MEMBER"] });
-    expect(notices).toEqual([
-      `${ada} is already a member of ${organization.id}: adopted the member; no invitation is sent.`,
-    ]);
-  });
+  test.each([
+    ["retain", "ORG_OWNER", "keeps them."],
+    [
+      "manage",
+      "ORG_MEMBER",
+      'removes a member who was there before; set onAccepted to "retain" to keep them.',
+    ],
+  ] as const)(
+    "says under %s when it adopts a member, and what destroying does to them",
+    async (onAccepted, role, destroying) => {
+      await using scene = await lifecycleScene(generation);
+      const { organization, inputs, lifecycle, notices } = scene;
+      const { userId } = organization.addMember(ada, { roles: ["ORG_OWNER"] });
+      const state = await lifecycle.create(inputs({ onAccepted }));
+      expect(state).toMatchObject({ status: "ACCEPTED", userId, roles: [role] });
+      expect(organization.find(ada)).toMatchObject({ status: "ACTIVE", roles: [role] });
+      expect(notices).toEqual([
+        `${ada} is already a member of ${organization.id}: adopted the member; no invitation is sent. Destroying this resource ${destroying}`,
+      ]);
+    },
+  );
 
   test("grants teams and project roles, and takes the last of them away", async () => {
     await using scene = await lifecycleScene(generation);
@@ -161,7 +166,7 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
 
   test("adopts the invitation that a concurrent run sent first", async () => {
     await using scene = await lifecycleScene(generation, { secondInvite: "refuse" });
-    const { organization, inputs, lifecycle, atlas } = scene;
+    const { organization, inputs, lifecycle, atlas, notices } = scene;
     const { opened, open } = gate();
     const held = atlas.fail({ method: "POST", path: invited, until: opened });
     const created = lifecycle.create(inputs({ roles: ["ORG_OWNER"] }));
@@ -171,15 +176,42 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
     expect(await created).toMatchObject({ status: "PENDING", roles: ["ORG_OWNER"] });
     expect(organization.find(ada)).toMatchObject({ roles: ["ORG_OWNER"] });
     expect(atlas.mails).toHaveLength(1);
+    expect(notices).toEqual([
+      expect.stringMatching(/^ada@example\.com was already invited to \w+, by owner@example\.com: adopted/),
+    ]);
   });
 
-  test("adopts its own invitation when the answer to it was lost", async () => {
+  test.each([
+    ["was lost", { cut: "after" }],
+    ["broke off", { damage: "half body" }],
+    ["cannot be read", { status: 200, body: "<html>", when: "after" }],
+    ["holds something else", { status: 200, body: { results: [] }, when: "after" }],
+  ] as const)("adopts its own invitation when the answer to it %s, and says so", async (_, fault) => {
     await using scene = await lifecycleScene(generation);
-    const { organization, inputs, lifecycle, atlas } = scene;
-    atlas.fail({ method: "POST", path: invited, cut: "after" });
+    const { organization, inputs, lifecycle, atlas, notices } = scene;
+    atlas.fail({ method: "POST", path: invited, ...fault });
     expect(await lifecycle.create(inputs())).toMatchObject({ status: "PENDING" });
     expect(organization.invitations).toHaveLength(1);
     expect(atlas.mails).toHaveLength(1);
+    expect(notices).toEqual([
+      `The invitation of ${ada} to ${organization.id} was sent; the answer to it was lost.`,
+    ]);
+  });
+
+  test("says that a colleague has invited them while the invitation waited", async () => {
+    const clock = new SimulatedClock();
+    await using scene = await lifecycleScene(generation, { now: clock.now }, clock);
+    const { organization, inputs, lifecycle, atlas, notices } = scene;
+    const headers = { "Retry-After": "55" };
+    const limited = atlas.fail({ method: "POST", path: invited, status: 429, headers });
+    const created = clock.run(lifecycle.create(inputs()));
+    await limited.struck;
+    organization.invite(ada);
+    await created;
+    expect(atlas.mails).toHaveLength(1);
+    expect(notices.at(-1)).toContain(
+      "Destroying this resource cancels the invitation that owner@example.com sent.",
+    );
   });
 
   test("sends again an invitation that was lost on its way", async () => {
@@ -247,11 +279,11 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
 
   test("remembers the invitation that was accepted", async () => {
     await using scene = await lifecycleScene(generation, { newIdOnAcceptance: true });
-    const { organization, inputs, lifecycle } = scene;
+    const { organization, inputs, lifecycle, connected } = scene;
     const state = await lifecycle.create(inputs());
     organization.accept(ada);
     const userId = organization.find(ada)?.userId;
-    expect(await lifecycle.read(state)).toEqual({ ...state, status: "ACCEPTED", userId });
+    expect(await connected().read(state)).toEqual({ ...state, status: "ACCEPTED", userId });
   });
 
   test("removes the member who accepted under a new id, but only when it manages them", async () => {
@@ -309,7 +341,9 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
     const state = await lifecycle.create(inputs());
     const path = generation === "users" ? /users\/[^?]+$/ : /invites\//;
     atlas.fail({ path, status: 404, body: "", times: Number.POSITIVE_INFINITY });
-    await expect(lifecycle.delete(state)).rejects.toThrow(`Atlas contradicts itself about ${ada}`);
+    await expect(lifecycle.delete(state)).rejects.toThrow(
+      `Atlas's list and its answers disagree about ${ada} in ${organization.id}`,
+    );
     expect(organization.find(ada)).toMatchObject({ status: "PENDING" });
   });
 
@@ -373,145 +407,13 @@ describe.each(["v1.0", "v2"] as const)("the sunset of %s", (generation) => {
   });
 });
 
-describe("an invitation that Atlas stores without its teams", () => {
-  test("is completed by a second request", async () => {
-    await using scene = await lifecycleScene("v1.0", { ignoresOnCreate: ["teamIds"] });
-    const { organization, inputs, lifecycle, requests } = scene;
-    expect(await lifecycle.create(inputs({ teamIds: [team] }))).toMatchObject({ teamIds: [team] });
-    expect(organization.find(ada)).toMatchObject({ teamIds: [team] });
-    expect(requests().slice(-2)).toEqual(["POST invites", "PATCH invites/id"]);
-  });
-
-  test("is kept as sent when it cannot be completed, and the next update completes it", async () => {
-    await using scene = await lifecycleScene("v2", { ignoresOnCreate: ["teamIds"] });
-    const { organization, inputs, lifecycle, atlas } = scene;
-    const declared = inputs({ teamIds: [team] });
-    atlas.fail({ method: "PATCH", status: 501, body: "" });
-    const error = await lifecycle.create(declared).catch((error: unknown) => error);
-    expect(error).toBeInstanceOf(IncompleteCreateError);
-    const { state, message } = error as IncompleteCreateError;
-    expect(message).toMatch(
-      `${ada} was invited to ${organization.id}, but without all that is declared: PATCH`,
-    );
-    expect(state).toMatchObject({
-      status: "PENDING",
-      teamIds: [],
-      invitationId: organization.find(ada)?.invitationId,
-    });
-    expect(await lifecycle.update(state, declared)).toMatchObject({ teamIds: [team] });
-    expect(organization.find(ada)).toMatchObject({ teamIds: [team] });
-    expect(atlas.mails).toHaveLength(1);
-  });
-
-  test("is kept as sent when it was accepted before it could be completed", async () => {
-    await using scene = await lifecycleScene("v2", { ignoresOnCreate: ["teamIds"] });
-    const { organization, inputs, lifecycle, atlas } = scene;
-    const { opened, open } = gate();
-    const held = atlas.fail({ method: "PATCH", until: opened });
-    const created = lifecycle.create(inputs({ teamIds: [team] }));
-    await held.struck;
-    organization.accept(ada);
-    open();
-    const error = await created.catch((error: unknown) => error);
-    expect(error).toBeInstanceOf(IncompleteCreateError);
-    const { state, message } = error as IncompleteCreateError;
-    expect(message).toContain(`${ada} has accepted the invitation to ${organization.id}, so`);
-    expect(state).toMatchObject({ status: "PENDING", teamIds: [] });
-  });
-
-  test("is completed where it was accepted meanwhile, and members are managed", async () => {
-    await using scene = await lifecycleScene("v2", { ignoresOnCreate: ["teamIds"] });
-    const { organization, inputs, lifecycle, atlas } = scene;
-    const held = atlas.fail({ method: "PATCH", status: 404, body: "" });
-    const created = lifecycle.create(inputs({ teamIds: [team], onAccepted: "manage" }));
-    await held.struck;
-    organization.accept(ada);
-    expect(await created).toMatchObject({ status: "ACCEPTED", teamIds: [team] });
-    expect(organization.find(ada)).toMatchObject({ teamIds: [team] });
-  });
-
-  test("is completed by the users API where Atlas retires the invitations meanwhile", async () => {
-    await using scene = await lifecycleScene("v2", { ignoresOnCreate: ["teamIds"] });
-    const { organization, inputs, lifecycle, atlas } = scene;
-    const { opened, open } = gate();
-    const held = atlas.fail({ method: "PATCH", until: opened });
-    const created = lifecycle.create(inputs({ teamIds: [team] }));
-    await held.struck;
-    atlas.sunset();
-    open();
-    expect(await created).toMatchObject({ status: "PENDING", teamIds: [team] });
-    expect(organization.find(ada)).toMatchObject({ teamIds: [team] });
-    expect(atlas.mails).toHaveLength(1);
-  });
-});
-
 test("a bug is told as one, and not as what is unknown of a person", async () => {
   await using scene = await lifecycleScene("v2");
   const bug = new TypeError("people is not iterable");
-  const people = new People([() => Promise.reject(bug)]);
-  const lifecycle = new Lifecycle({} as InvitationsApi, people, () => undefined);
+  const api = { lookUp: () => Promise.reject(bug) } as unknown as InvitationsApi;
+  const notify = () => undefined;
+  const people = new People(api, systemClock, notify);
+  const options = { api, people, declarations: new Declarations(), clock: systemClock, notify };
+  const lifecycle = new Lifecycle({ ...options, maxWaitMs: 1_000 });
   await expect(lifecycle.create(scene.inputs())).rejects.toBe(bug);
-});
-
-describe("the number of requests", () => {
-  const names = (count: number) => Array.from({ length: count }, (_, index) => `p${index}@example.com`);
-
-  test.each([
-    ["v1.0", 300, 1, 2],
-    ["v2", 300, 1, 2],
-    ["users", 300, 1, 1],
-    ["v2", 500, 1, 2],
-  ] as const)(
-    "of a refresh on %s of %i people is %i, and %i once some have accepted",
-    async (generation, people, all, some) => {
-      await using scene = await lifecycleScene(generation);
-      const { organization, inputs, connected, requests } = scene;
-      const states = names(people).map((username) => {
-        const { invitationId, userId, createdAt } = organization.invite(username);
-        const ids = generation === "users" ? { userId } : { invitationId };
-        return { ...inputs({ username }), ...ids, createdAt, status: "PENDING" as const };
-      });
-      const refresh = async () => {
-        const lifecycle = connected();
-        return Promise.all(states.map((state) => lifecycle.read(state)));
-      };
-      expect((await refresh()).every((state) => state?.status === "PENDING")).toBe(true);
-      expect(requests()).toHaveLength(all);
-      for (const username of names(10)) organization.accept(username);
-      expect((await refresh()).filter((state) => state?.status === "ACCEPTED")).toHaveLength(10);
-      expect(requests()).toHaveLength(some);
-    },
-  );
-
-  test.each(["v1.0", "v2", "users"] as const)(
-    "of 50 new invitations on %s is 50 and the lists",
-    async (generation) => {
-      await using scene = await lifecycleScene(generation);
-      const { organization, inputs, lifecycle, requests, atlas } = scene;
-      for (const username of names(50)) await lifecycle.create(inputs({ username }));
-      expect(organization.invitations).toHaveLength(50);
-      expect(requests().filter((request) => request.startsWith("GET"))).toEqual(
-        generation === "users" ? ["GET users"] : ["GET invites", "GET users"],
-      );
-      expect(atlas.mails).toHaveLength(50);
-    },
-  );
-
-  test.each(["v1.0", "v2"] as const)(
-    "of 50 cancelled invitations on %s is 50 and one challenge",
-    async (generation) => {
-      await using scene = await lifecycleScene(generation);
-      const { organization, inputs, connected, atlas } = scene;
-      const states = names(50).map((username) => {
-        const { invitationId } = organization.invite(username);
-        return { ...inputs({ username }), invitationId, status: "PENDING" as const };
-      });
-      const lifecycle = connected();
-      await Promise.all(states.map((state) => lifecycle.delete(state)));
-      expect(organization.users).toEqual([]);
-      const [challenged, ...deletes] = atlas.requests.map(({ method, status }) => `${method} ${status}`);
-      expect(challenged).toBe("DELETE 401");
-      expect(deletes).toEqual(Array(50).fill("DELETE 204"));
-    },
-  );
 });
