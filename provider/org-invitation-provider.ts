@@ -29,16 +29,19 @@ class OrgInvitationProvider {
   #current: { settings: Settings; connection: Connection } | undefined;
   readonly #peers = new Peers();
   #declarations = new Declarations(exchangeWithin(this.#peers));
-  /** The resource that declares a person, as `check` was told; by organization and address. */
-  readonly #resources = new Map<string, string>();
-  readonly #cancellation = new AbortController();
+  /** The resource that declares a person in this run, as `check` was told; by organization and address. */
+  readonly #resources = new Map<string, unknown>();
+  #cancellation = new AbortController();
 
   /** Begins a run. It must not await: the host does not wait for it before the next call. */
   configure = ({ config }: dynamic.ConfigureRequest): void => {
     this.#stackConfig = config;
     this.#current = undefined;
     this.#declarations = new Declarations(exchangeWithin(this.#peers));
-    onHostCancellation(() => this.#cancellation.abort());
+    this.#resources.clear();
+    const cancellation = new AbortController();
+    this.#cancellation = cancellation;
+    onHostCancellation(() => cancellation.abort());
   };
 
   /** Every wrong argument at its property path, and the inputs normalized. Sends nothing. */
@@ -49,7 +52,7 @@ class OrgInvitationProvider {
       if (failures.length === 0 && isKnown(inputs)) {
         // Without old inputs the engine is about to create it, anew where it is replaced.
         if (Object.keys(olds ?? {}).length === 0) this.#declarations.release(inputs);
-        if (typeof news.__resource === "string") this.#resources.set(personOf(inputs), news.__resource);
+        this.#resources.set(personOf(inputs), news.__resource);
       }
       return { inputs: { ...inputs, ...terminalStatus(olds ?? {}) }, failures };
     });
@@ -135,6 +138,8 @@ class OrgInvitationProvider {
   #keep(olds: Properties, news: Properties): void {
     if (!isKnown(news)) return;
     const inputs = inputsIn(news);
+    // A refresh calls diff as well, before the program has declared anything (pulumi engine, RefreshStep.Apply).
+    if (!this.#resources.has(personOf(inputs))) return;
     const { invitationId, userId, declaredBy = this.#resourceOf(inputs) } = stateIn(olds);
     this.#declarations.hold({ ...inputs, invitationId, userId }, { inputs, declaredBy });
   }
@@ -163,8 +168,9 @@ class OrgInvitationProvider {
 
   /** The engine ends the process by SIGINT, and kills it after five seconds (plugin.go). */
   #closeAtTheEnd({ close }: Connection): void {
+    const cancellation = this.#cancellation;
     const end = () => {
-      this.#cancellation.abort();
+      cancellation.abort();
       const closed = close ? Promise.race([close(), systemClock.sleep(3_000)]) : Promise.resolve();
       return closed.then(() => process.exit());
     };
@@ -215,8 +221,9 @@ function personOf({ orgId, username }: OrgInvitationInputs): string {
 }
 
 /** Enough to tell one resource from another, and short, as every state holds it. */
-function hashed(urn: string | undefined): string | undefined {
-  return urn && createHash("sha256").update(urn).digest("base64url").slice(0, 12);
+function hashed(urn: unknown): string | undefined {
+  if (typeof urn !== "string") return undefined;
+  return createHash("sha256").update(urn).digest("base64url").slice(0, 12);
 }
 
 function idOf({ invitationId, userId }: { invitationId?: string | undefined; userId?: string | undefined }) {

@@ -7,6 +7,7 @@ import { Surroundings } from "./chaos/surroundings.ts";
 import { Violation } from "./chaos/violation.ts";
 
 vi.mock("undici", () => import("./chaos/wire.ts"));
+vi.mock("../provider/peers.ts", () => import("./chaos/peers.ts"));
 vi.mock("../provider/clock.ts", async (original) => ({
   ...(await original<typeof import("../provider/clock.ts")>()),
   systemClock: (await import("./chaos/surroundings.ts")).packageClock,

@@ -1,20 +1,48 @@
-import { isDeepStrictEqual } from "node:util";
+export type Field = "roles" | "teamIds" | "groupRoleAssignments";
+export const FIELDS: readonly Field[] = ["roles", "teamIds", "groupRoleAssignments"];
 
-interface Access {
+/** What is granted, or declared of it: what is left out is not managed. */
+export interface DeclaredAccess {
   roles: string[];
-  teamIds: string[];
-  groupRoleAssignments: { groupId: string; roles: string[] }[];
+  teamIds?: string[] | undefined;
+  groupRoleAssignments?: { groupId: string; roles: string[] }[] | undefined;
 }
 
-/** Whether two spellings grant the same, found in another way than the package finds it. */
-export function grantsTheSame(one: Access, other: Access): boolean {
-  return isDeepStrictEqual(grants(one), grants(other));
+/** The single grants of one field, found in another way than the package finds them. */
+export function grantsIn(field: Field, access: Partial<DeclaredAccess> | undefined): string[] {
+  const { roles = [], teamIds = [], groupRoleAssignments = [] } = access ?? {};
+  switch (field) {
+    case "roles":
+      return roles;
+    case "teamIds":
+      return teamIds;
+    case "groupRoleAssignments":
+      return groupRoleAssignments.flatMap(({ groupId, roles }) =>
+        roles.map((role) => `${role} of ${groupId}`),
+      );
+  }
 }
 
-function grants({ roles, teamIds, groupRoleAssignments }: Access): Set<string> {
-  return new Set([
-    ...roles,
-    ...teamIds.map((id) => `team ${id}`),
-    ...groupRoleAssignments.flatMap(({ groupId, roles }) => roles.map((role) => `${role} of ${groupId}`)),
-  ]);
+/** Those of the first that are not among the others. */
+export function without(some: readonly string[], others: readonly string[]): string[] {
+  return some.filter((one) => !others.includes(one));
+}
+
+/** Whether somebody has just what is declared, except that Atlas may add organization roles. */
+export function grantsDeclared(
+  found: DeclaredAccess,
+  declared: DeclaredAccess,
+  addsRoles: readonly string[] = [],
+): boolean {
+  return FIELDS.every((field) => {
+    if (declared[field] === undefined) return true;
+    const [has, wanted] = [grantsIn(field, found), grantsIn(field, declared)];
+    return without(wanted, has).length + without(has, [...wanted, ...addsRoles]).length === 0;
+  });
+}
+
+/** Whether both say the same: left out equals left out only. */
+export function isSameAccess(one: DeclaredAccess, other: DeclaredAccess): boolean {
+  const isManaged = FIELDS.every((field) => (one[field] === undefined) === (other[field] === undefined));
+  return isManaged && grantsDeclared(one, other) && grantsDeclared(other, one);
 }

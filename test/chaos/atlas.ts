@@ -73,9 +73,17 @@ export class Atlas {
     return this.#api.answer({ ...request, url: new URL(request.target, "http://atlas"), principal });
   }
 
-  /** What is known of a person. */
-  find(orgId: string, username: string): Person | undefined {
-    return this.organizations.find(({ id }) => id === orgId)?.find(username);
+  /** What is known of a person: by address, or else by an id that is known of them. */
+  find(
+    orgId: string,
+    { username, ...stored }: { username: string } & Record<string, unknown>,
+  ): Person | undefined {
+    const organization = this.organizations.find(({ id }) => id === orgId);
+    const isKnown = (id: unknown) => id !== undefined && [stored.userId, stored.invitationId].includes(id);
+    return (
+      organization?.find(username) ??
+      organization?.users.find(({ userId, invitationId }) => isKnown(userId) || isKnown(invitationId))
+    );
   }
 
   /** Whom a request is about, if it is about one person. */

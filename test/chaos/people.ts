@@ -14,7 +14,7 @@ export const bystanders = Array.from({ length: BYSTANDERS }, (_, index) => addre
 /** Everybody there is. */
 export const everybody = NAMES.map((_, person) => address(person));
 
-/** One person in one organization. */
+/** One person in one organization, by whichever of their addresses. */
 export function whoIs(orgId: unknown, username: unknown): string {
   return `${String(username).toLowerCase()} in ${orgId}`;
 }

@@ -1,4 +1,4 @@
-import { DeathError, EngineModel, type Outcome, type Properties } from "./engine-model.ts";
+import { DeathError, EngineModel, type Outcome, type Program } from "./engine-model.ts";
 import { address, whoIs } from "./people.ts";
 import { Session } from "./session.ts";
 import type { Act, Command, Declaration, Edit, Story } from "./story.ts";
@@ -11,7 +11,14 @@ import { World } from "./world.ts";
 
 // More than enough to be told of an error, refresh, replace what expired, and find nothing left to do.
 const MOST_SETTLING_ROUNDS = 6;
-const CALM = { parallel: 8, continueOnError: true, troubles: [], acts: [], killed: undefined };
+const CALM = {
+  parallel: 8,
+  continueOnError: true,
+  plansFirst: true,
+  troubles: [],
+  acts: [],
+  killed: undefined,
+};
 
 /** One run of a story: it throws a `Violation`, or whatever else went wrong, and tells what happened until then. */
 export class Run {
@@ -26,6 +33,7 @@ export class Run {
     this.#surroundings = surroundings;
     const { watch, tell } = this.#world;
     this.#engine = new EngineModel({
+      stackName: "dev",
       plugin: (resource) => (this.#session as Session).plugin(this.#organizationOf(resource)),
       begin: (operation) => watch.begin(operation),
       end: (operation, outcome) => {
@@ -67,10 +75,9 @@ export class Run {
       const up = await this.#run({ ...CALM, command: "up" });
       const refresh = await this.#run({ ...CALM, command: "refresh" });
       if (!up || !refresh) throw new Error("nobody kills a process now");
-      const hasSettled = up.changes === up.errors.size && refresh.changes + refresh.errors.size === 0;
+      const hasSettled = up.changes === up.errors.length && refresh.changes + refresh.errors.length === 0;
       if (hasSettled) {
-        const { atlas } = this.#world;
-        return checkEnding({ atlas, program: this.#program(), stack: this.#engine.stack, errors: up.errors });
+        return checkEnding(this.#world.atlas, this.#program(), this.#engine, up.errors);
       }
     }
     throw new Error("it never settles: there is always something left to do");
@@ -88,6 +95,10 @@ export class Run {
     const { clock, tell, watch } = this.#world;
     tell(`$ pulumi ${command.command}`);
     const session = new Session(this.#world, this.#surroundings, command);
+    watch.begins({
+      program: command.command.startsWith("up") ? this.#program() : new Map(),
+      replaced: new Set(),
+    });
     this.#session = session;
     const finished = async () => {
       try {
@@ -107,15 +118,16 @@ export class Run {
   }
 
   #command({ command, ...options }: Command): Promise<Outcome> {
+    const refresh = command.endsWith("--refresh");
     switch (command) {
       case "up":
-        return this.#engine.up(this.#program(), { ...options, refresh: false });
       case "up --refresh":
-        return this.#engine.up(this.#program(), { ...options, refresh: true });
+        return this.#engine.up(this.#program(), { ...options, refresh, replaced: new Set() });
       case "refresh":
         return this.#engine.refresh(options);
       case "destroy":
-        return this.#engine.destroy(options);
+      case "destroy --refresh":
+        return this.#engine.destroy({ ...options, refresh });
     }
   }
 
@@ -152,10 +164,11 @@ export class Run {
     return taken.includes(whoIs(orgId, address(person)));
   }
 
-  #program(): Map<string, Properties> {
+  #program(): Program {
     return new Map(
-      [...this.#declarations].map(([slot, { person, shouted, ...args }]) => {
-        return [nameOf(slot), { orgId: this.#orgId(slot), username: address(person, shouted), ...args }];
+      [...this.#declarations].map(([slot, { person, shouted, ...given }]) => {
+        const args = { orgId: this.#orgId(slot), username: address(person, shouted), ...given };
+        return [nameOf(slot), { args }];
       }),
     );
   }
@@ -176,10 +189,12 @@ function isMild({ troubles, acts }: Command): boolean {
 }
 
 /** The only errors that are due then are those of the lifecycle itself. */
-function demandRefusals(errors: Map<string, Error>): void {
-  for (const { message } of errors.values()) {
+function demandRefusals(errors: Outcome["errors"]): void {
+  for (const { message } of errors.map(({ error }) => error)) {
     if (
-      / has accepted | is already a member | expired on | was rejected| was cancelled outside /.test(message)
+      / has accepted | is already a member | expired| was rejected| was cancelled outside | is no longer a member | could not be created/.test(
+        message,
+      )
     )
       continue;
     throw new Violation(`a little trouble was too much: ${message}`);

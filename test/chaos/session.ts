@@ -1,4 +1,5 @@
 import { DeathError, type Plugin } from "./engine-model.ts";
+import { forgetPeers } from "./peers.ts";
 import { AT_ONCE_MS } from "./races.ts";
 import type { Command } from "./story.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -57,6 +58,7 @@ export class Session {
     // Whatever is on its way comes to Atlas before somebody runs the next command.
     await clock.sleep(10_000);
     watch.endAll();
+    forgetPeers();
     races.forget();
   }
 

@@ -49,9 +49,11 @@ export type Moment = number | "a wait";
 
 /** A command of Pulumi, and what happens meanwhile. */
 export interface Command {
-  command: "up" | "up --refresh" | "refresh" | "destroy";
+  command: "up" | "up --refresh" | "refresh" | "destroy" | "destroy --refresh";
   parallel: number;
   continueOnError: boolean;
+  /** See `UpOptions`. */
+  plansFirst: boolean;
   /** Each strikes the first request from then on that it fits, or the first that is not a GET. */
   troubles: { at: number; spares: "nothing" | "GET"; trouble: Trouble }[];
   acts: { at: Moment; act: Act }[];
@@ -152,9 +154,19 @@ function commandOf(act: fc.Arbitrary<Act>, trouble: fc.Arbitrary<Trouble>): fc.A
   const spares = fc.constantFrom<("nothing" | "GET")[]>("nothing", "GET");
   const moment = fc.oneof(at, fc.constant("a wait" as const));
   return fc.record({
-    command: fc.constantFrom("up", "up", "up", "up --refresh", "refresh", "destroy", "destroy"),
+    command: fc.constantFrom<Command["command"][]>(
+      ...Array<"up">(6).fill("up"),
+      "up --refresh",
+      "up --refresh",
+      "refresh",
+      "refresh",
+      "destroy",
+      "destroy",
+      "destroy --refresh",
+    ),
     parallel: fc.constantFrom(1, 8, 3),
     continueOnError: fc.boolean(),
+    plansFirst: fc.boolean(),
     troubles: fc.array(fc.record({ at, spares, trouble }), { maxLength: 6 }),
     acts: fc.oneof(
       fc.constant<Command["acts"]>([]),

@@ -1,18 +1,9 @@
 import type { Person } from "../atlas/organization.ts";
-import { grantsTheSame } from "./access.ts";
+import { isSameAccess } from "./access.ts";
 import type { Atlas } from "./atlas.ts";
-import type { Properties, Resource } from "./engine-model.ts";
+import type { EngineModel, Failure, Program, Properties, Resource } from "./engine-model.ts";
 import { Violation } from "./violation.ts";
 import { type Declared, declaredIn, unlikeDeclared, unlikeState } from "./watch.ts";
-
-/** How a story ended, once an `up` and a refresh found nothing to do any more. */
-export interface Ending {
-  atlas: Atlas;
-  program: Map<string, Properties>;
-  stack: Map<string, Resource>;
-  /** What the last `up` could not do, by resource. */
-  errors: Map<string, Error>;
-}
 
 /** Somebody declared or stored, and what Atlas says about them. */
 interface Subject {
@@ -20,30 +11,55 @@ interface Subject {
   person: Person | undefined;
 }
 
-/** Checks that all is as declared, or that the lifecycle has an error for it; and that the state is true. */
-export function checkEnding({ atlas, program, stack, errors }: Ending): void {
+interface Stored extends Subject {
+  inputs: Declared;
+}
+
+/**
+ * Checks, once an `up` and a refresh find nothing to do any more, that all is as declared, or that the lifecycle has
+ * an error for it; and that the state is true.
+ *
+ * @param errors - What the last `up` could not do.
+ */
+export function checkEnding(
+  atlas: Atlas,
+  program: Program,
+  { stack, condemned }: Pick<EngineModel, "stack" | "condemned">,
+  errors: readonly Failure[],
+): void {
   const subject = (found: Properties | undefined): Subject | undefined => {
     const properties = found && declaredIn(found);
-    return properties && { properties, person: atlas.find(properties.orgId, properties.username) };
+    return properties && { properties, person: atlas.find(properties.orgId, { ...properties }) };
+  };
+  const stored = (resource: Resource | undefined): Stored | undefined => {
+    const found = subject(resource?.pendingReplacement ? undefined : resource?.outputs);
+    return found && { ...found, inputs: declaredIn(resource?.inputs) };
   };
   for (const name of new Set([...program.keys(), ...stack.keys()])) {
     const resource = stack.get(name);
-    const declared = subject(program.get(name));
-    const stored = subject(resource?.pendingReplacement ? undefined : resource?.outputs);
-    const error = errors.get(name);
+    const declared = subject(program.get(name)?.args);
+    const held = stored(resource);
+    const failure = errors.find(
+      ({ operation }) => operation.resource === name && operation.reason !== "replaced",
+    );
     const wrong =
-      (stored && unlikeState(resource?.outputs, stored.person)) ??
-      (error ? unjustified(error.message, declared, stored) : unfulfilled(declared, stored));
+      (held && unlikeState(resource?.outputs, held.person)) ??
+      (failure ? unjustified(atlas, failure) : unfulfilled(declared, held));
     if (wrong) throw new Violation(`${name}, in the end: ${wrong}`);
+  }
+  for (const { name, old } of condemned) {
+    const failure = errors.find(({ operation }) => operation.stored === old.outputs);
+    const wrong = failure ? unjustified(atlas, failure) : "it is still there";
+    if (wrong) throw new Violation(`what was replaced of ${name}, in the end: ${wrong}`);
   }
 }
 
 /** What is wrong when nothing failed. */
-function unfulfilled(declared: Subject | undefined, stored: Subject | undefined): string | undefined {
+function unfulfilled(declared: Subject | undefined, stored: Stored | undefined): string | undefined {
   if (!declared) return `${stored?.properties.username} is not declared, and still in the state`;
   const { username, onAccepted, reinviteExpired } = declared.properties;
   if (stored?.properties.username !== username.toLowerCase()) return `${username} is not in the state`;
-  const isKept = grantsTheSame(stored.properties, declared.properties);
+  const isKept = isSameAccess(stored.inputs, declared.properties);
   switch (declared.person?.status) {
     case "INVITATION_EXPIRED":
       if (reinviteExpired) return `${username} was not invited again`;
@@ -53,26 +69,26 @@ function unfulfilled(declared: Subject | undefined, stored: Subject | undefined)
     case "ACTIVE":
       if (onAccepted !== "manage") return isKept ? undefined : `a change of ${username} was swallowed`;
   }
-  return unlikeDeclared(declared.properties, declared.person, "create");
+  return unlikeDeclared(declared.properties, declared.person, "create", []);
 }
 
 /** What is wrong about an error that does not go away: it is not the one that the lifecycle has for this. */
-function unjustified(
-  message: string,
-  declared: Subject | undefined,
-  stored: Subject | undefined,
-): string | undefined {
-  const isReplaced = declared?.properties.username.toLowerCase() !== stored?.properties.username;
-  const onAccepted = declared?.properties.onAccepted;
-  const due = !stored
-    ? declared?.person?.status === "ACTIVE" && onAccepted === "fail" && "is already a member"
-    : isReplaced
-      ? // The stored choice counts, for as long as no change of it is stored.
-        stored.person?.status === "ACTIVE" && stored.properties.onAccepted === "fail" && "be deleted. Set"
-      : stored.person?.status === "ACTIVE"
+function unjustified(atlas: Atlas, { operation, error }: Failure): string | undefined {
+  const { kind, inputs, stored } = operation;
+  const { orgId, username, onAccepted, reinviteExpired } = declaredIn(inputs ?? stored);
+  const status = atlas.find(orgId, { ...stored, username })?.status;
+  const due: string | false | undefined = {
+    create: status === "ACTIVE" && onAccepted === "fail" && "is already a member",
+    delete: status === "ACTIVE" && onAccepted === "fail" && "be deleted. Set",
+    update:
+      status === "ACTIVE"
         ? onAccepted !== "manage" && "be changed. Set"
-        : stored.person?.status === "INVITATION_EXPIRED"
-          ? !declared?.properties.reinviteExpired && "expired on"
-          : stored.person?.status === "INVITATION_REJECTED" && "was rejected";
-  return due && message.includes(due) ? undefined : `it fails for good: ${message}`;
+        : status === "INVITATION_EXPIRED"
+          ? !reinviteExpired && "expired"
+          : status === "INVITATION_REJECTED" && "was rejected",
+    read: undefined,
+  }[kind];
+  // The other resource has an error of its own.
+  if (kind === "delete" && error.message.includes("could not be created")) return undefined;
+  return due && error.message.includes(due) ? undefined : `it fails for good: ${error.message}`;
 }

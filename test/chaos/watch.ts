@@ -1,8 +1,16 @@
 import type { Organization, Person } from "../atlas/organization.ts";
-import { grantsTheSame } from "./access.ts";
+import {
+  type DeclaredAccess,
+  FIELDS,
+  type Field,
+  grantsDeclared,
+  grantsIn,
+  isSameAccess,
+  without,
+} from "./access.ts";
 import type { Atlas } from "./atlas.ts";
-import type { Operation, Properties } from "./engine-model.ts";
-import { everybody, whoIs } from "./people.ts";
+import { currentOperation, type Operation, type Program, type Properties } from "./engine-model.ts";
+import { whoIs } from "./people.ts";
 import { Violation } from "./violation.ts";
 import type { WireAnswer, WireRequest } from "./wire.ts";
 
@@ -10,34 +18,53 @@ import type { WireAnswer, WireRequest } from "./wire.ts";
 export const LISTS_ARE_SHARED_FOR_MS = 30_000;
 
 /** What is declared, or stored, about a person: what the checks need of it. */
-export type Declared = Pick<Person, "username" | "roles" | "teamIds" | "groupRoleAssignments"> & {
+export type Declared = DeclaredAccess & {
   orgId: string;
+  username: string;
   onAccepted: "fail" | "retain" | "manage";
   reinviteExpired: boolean;
 };
 
+/** What a command of Pulumi sets out to do. */
+export interface Plan {
+  /** What it declares: nothing where it only refreshes or destroys. */
+  program: Program;
+  /** Whom it declares, and by which resource. */
+  replaced: ReadonlySet<string>;
+}
+
 interface UnderWay {
-  operation: Operation;
   since: number;
   /** The package was told that the invitation was sent. */
   isInvited?: boolean;
 }
 
 /**
- * Watches what each request does in Atlas, whether it was for the operation under way to do it, and whether
- * the operations that succeed have done what they say.
+ * Watches what each request does in Atlas, whether it was for its operation to do it, and whether the operations
+ * that succeed have done what they say.
  */
 export class Watch {
   readonly #atlas: Atlas;
   readonly #now: () => number;
-  readonly #underWay = new Map<string, UnderWay>();
+  readonly #underWay = new Map<Operation, UnderWay>();
   readonly #lastActs = new Map<string, number>();
   readonly #lastTouches = new Map<string, number>();
+  /** The e-mails that the package has caused in this command, by person. */
+  readonly #mails = new Map<string, number>();
+  #plan: Plan = { program: new Map(), replaced: new Set() };
+  #startedAt = 0;
   #violation: Violation | undefined;
 
   constructor(atlas: Atlas, now: () => number) {
     this.#atlas = atlas;
     this.#now = now;
+  }
+
+  /** A command begins. */
+  begins(plan: Plan): void {
+    this.#plan = plan;
+    this.#startedAt = this.#now();
+    this.#mails.clear();
   }
 
   /** Somebody in Atlas does something to a person. */
@@ -52,33 +79,30 @@ export class Watch {
   }
 
   /** An answer of Atlas has come to the package as it is. */
-  answered(request: WireRequest, { status }: WireAnswer): void {
-    const subject = request.method === "POST" && status < 300 ? this.#atlas.subject(request) : undefined;
-    const underWay = subject && this.#underWay.get(whoIs(subject.organization.id, subject.username));
-    if (underWay) underWay.isInvited = true;
+  answered({ method, target }: WireRequest, { status }: WireAnswer): void {
+    const operation = currentOperation();
+    const underWay = operation && this.#underWay.get(operation);
+    const isInvitation = method === "POST" && target.includes("/orgs/") && status < 300;
+    if (underWay && operation.kind === "create" && isInvitation) underWay.isInvited = true;
   }
 
   begin(operation: Operation): void {
-    const who = subject(operation);
-    if (this.#underWay.has(who)) throw new Violation(`the model works on ${who} twice at a time`);
-    this.#underWay.set(who, { operation, since: this.#now() });
+    this.#underWay.set(operation, { since: this.#now() });
   }
 
   end(operation: Operation, outcome: { error: unknown } | { result: unknown }): void {
     const who = subject(operation);
-    const { since, isInvited } = this.#underWay.get(who) as UnderWay;
-    this.#underWay.delete(who);
+    const { since, isInvited } = this.#underWay.get(operation) as UnderWay;
+    this.#underWay.delete(operation);
     if ("error" in outcome) {
       checkError(operation, outcome.error);
       const isKept = "id" in (outcome.error as object);
       if (isInvited && !isKept) throw new Violation(`${who} was invited, and is not in the state`);
       return;
     }
-    const lastAct = this.#lastActs.get(who) ?? Number.NEGATIVE_INFINITY;
-    if (lastAct >= since - LISTS_ARE_SHARED_FOR_MS) return;
-    const { orgId, username } = declaredIn(operation.inputs ?? operation.stored);
-    const wrong = unlike(operation, outcome.result as Properties, this.#atlas.find(orgId, username));
-    if (wrong) throw new Violation(`${operation.kind} of ${username} succeeded, but ${wrong}`);
+    if (this.#lastAct(who) >= since - LISTS_ARE_SHARED_FOR_MS) return;
+    const wrong = this.#unlike(operation, outcome.result as Properties);
+    if (wrong) throw new Violation(`${operation.kind} of ${who} succeeded, but ${wrong}`);
   }
 
   /** The process died: nothing of it is under way any more. */
@@ -88,17 +112,10 @@ export class Watch {
 
   /** Does the work of one request, and checks what it changes. */
   during<Result>(work: () => Result): Result {
-    const before = this.#atlas.organizations.map((organization) => organization.users);
+    const before = this.#atlas.organizations.map(({ users }) => users);
     const result = work();
     for (const [index, organization] of this.#atlas.organizations.entries()) {
-      for (const username of everybody) {
-        const was = before[index]?.find((person) => person.username.toLowerCase() === username);
-        const is = organization.find(username);
-        if (JSON.stringify(was) === JSON.stringify(is)) continue;
-        const who = whoIs(organization.id, username);
-        this.#lastTouches.set(who, this.#now());
-        this.#violation ??= badEffect(username, was, is, this.#underWay.get(who)?.operation);
-      }
+      this.#compare(organization, before[index] ?? [], organization.users);
     }
     return result;
   }
@@ -106,6 +123,104 @@ export class Watch {
   /** Throws what a request has violated: the package would have taken it for a failure of the connection. */
   throwViolation(): void {
     if (this.#violation) throw this.#violation;
+  }
+
+  #compare(organization: Organization, before: Person[], after: Person[]): void {
+    const added = after.filter(({ userId }) => !before.some((person) => person.userId === userId));
+    for (const was of before) {
+      const is =
+        after.find(({ userId }) => userId === was.userId) ??
+        added.find(({ username }) => organization.sameUsername(username, was.username));
+      if (!is) this.#judge(organization, was, (operation) => this.#removal(organization, was, operation));
+      else if (is.userId !== was.userId)
+        this.#judge(organization, is, (operation) => invitation(was, is, operation));
+      else if (JSON.stringify(is) !== JSON.stringify(was)) {
+        this.#judge(organization, is, (operation) => change(was, is, operation, this.#atlas.settings));
+      }
+    }
+    for (const is of added) {
+      this.#judge(organization, is, (operation) => this.#mail(organization, is, operation));
+    }
+  }
+
+  #judge(
+    organization: Organization,
+    { username }: Person,
+    wrongIn: (operation: Operation) => string | undefined,
+  ): void {
+    this.#lastTouches.set(whoIs(organization.id, username), this.#now());
+    const operation = currentOperation();
+    const wrong = operation ? wrongIn(operation) : "was changed by no operation";
+    if (wrong)
+      this.#violation ??= new Violation(`${operation?.kind} of ${operation?.resource}: ${username} ${wrong}`);
+  }
+
+  /** What is wrong with an end of an invitation or of a membership. */
+  #removal(organization: Organization, was: Person, operation: Operation): string | undefined {
+    if (operation.kind !== "delete") return `was removed, who was ${was.status}`;
+    const { onAccepted } = declaredIn(operation.stored);
+    if (was.status === "ACTIVE" && onAccepted !== "manage")
+      return `is a member, and was removed under "${onAccepted}"`;
+    const declarer = this.#declarer(organization, was);
+    if (declarer === undefined || operation.reason === "replaced first") return undefined;
+    if (declarer !== operation.resource) return `was removed, whom ${declarer} declares`;
+    return was.status === "ACTIVE" ? "is a member, and was removed as the resource was replaced" : undefined;
+  }
+
+  #mail(organization: Organization, is: Person, operation: Operation): string | undefined {
+    const isRenewal = operation.kind === "delete" && this.#declarer(organization, is) === operation.resource;
+    if (operation.kind !== "create" && !isRenewal) return "was invited";
+    const who = whoIs(organization.id, is.username);
+    const count = (this.#mails.get(who) ?? 0) + 1;
+    this.#mails.set(who, count);
+    return count > 1 && this.#lastAct(who) < this.#startedAt ? "was sent a second e-mail" : undefined;
+  }
+
+  /** The resource that declares the person in this command. */
+  #declarer(organization: Organization, { username }: Person): string | undefined {
+    return [...this.#plan.program].find(([, { args }]) => {
+      return args.orgId === organization.id && organization.sameUsername(String(args.username), username);
+    })?.[0];
+  }
+
+  #lastAct(who: string): number {
+    return this.#lastActs.get(who) ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** What is wrong with an operation that succeeded, given what Atlas knows of the person. */
+  #unlike(operation: Operation, result: Properties): string | undefined {
+    const { kind, inputs, stored, storedInputs } = operation;
+    const { orgId, username } = declaredIn(inputs ?? stored);
+    const person = this.#atlas.find(orgId, { ...stored, username });
+    switch (kind) {
+      case "create":
+      case "update": {
+        const declared = declaredIn(inputs);
+        // Nothing is asked of Atlas where only the choices for later change.
+        if (storedInputs && isSameAccess(declaredIn(storedInputs), declared)) return undefined;
+        const isAsPlanned = person?.status === "ACTIVE" && declaredIn(stored)?.onAccepted === "manage";
+        const found = isAsPlanned ? withoutUnplanned(person, declaredIn(stored), declared) : person;
+        return unlikeDeclared(declared, found, kind, this.#atlas.settings.addsRoles);
+      }
+      case "read":
+        return unlikeState(result.id ? (result.props as Properties) : undefined, person);
+      case "delete":
+        return this.#unlikeDeleted(operation, person);
+    }
+  }
+
+  #unlikeDeleted({ resource, stored, reason }: Operation, person: Person | undefined): string | undefined {
+    const { orgId, onAccepted, username } = declaredIn(stored);
+    const isDeclared = [...this.#plan.program].some(
+      ([, { args }]) => whoIs(args.orgId, args.username) === whoIs(orgId, username),
+    );
+    if (isDeclared && reason !== "replaced first") {
+      return person ? undefined : `they are declared, and gone (${resource})`;
+    }
+    // What the resource owned was over.
+    if (stored?.status === "EXPIRED" || stored?.status === "REJECTED" || isDeclared) return undefined;
+    if (person?.status === "PENDING") return "they are still invited";
+    return person?.status === "ACTIVE" && onAccepted !== "retain" ? "they are still a member" : undefined;
   }
 }
 
@@ -119,54 +234,61 @@ function subject({ inputs, stored }: Operation): string {
   return whoIs(orgId, username);
 }
 
-/** What is wrong with a change of a person, unless it was for this operation to make. */
-function badEffect(
-  username: string,
-  was: Person | undefined,
-  is: Person | undefined,
-  operation: Operation | undefined,
-): Violation | undefined {
-  const kind = operation?.kind ?? "nothing that is under way";
-  const wrong = (what: string) => new Violation(`${kind}: ${username} ${what}`);
-  const stored = operation?.stored && declaredIn(operation.stored);
-  const inputs = operation?.inputs && declaredIn(operation.inputs);
-  if (!is) {
-    if (kind !== "delete") return wrong(`was removed, who was ${was?.status}`);
-    if (was?.status !== "ACTIVE" || stored?.onAccepted === "manage") return undefined;
-    return wrong(`is a member, and was removed under "${stored?.onAccepted}"`);
-  }
-  if (is.userId !== was?.userId) {
-    if (was?.status === "PENDING") return wrong("was sent a second e-mail");
-    if (was?.status === "ACTIVE") return wrong("is a member, and was sent an e-mail");
-    return kind === "create" ? undefined : wrong("was invited");
-  }
-  if (kind !== "create" && kind !== "update") return wrong("was changed");
-  if (is.status !== was?.status) return wrong(`became ${is.status}`);
-  if (is.status === "ACTIVE" && inputs?.onAccepted !== "manage") {
-    return wrong(`is a member, and was changed under "${inputs?.onAccepted}"`);
-  }
-  return inputs && grantsTheSame(is, inputs) ? undefined : wrong("was changed to what nobody declared");
+/** What is wrong with an invitation in place of what there was. */
+function invitation(was: Person, _is: Person, _operation: Operation): string | undefined {
+  if (was.status === "PENDING") return "was sent a second e-mail";
+  return was.status === "ACTIVE" ? "is a member, and was sent an e-mail" : undefined;
 }
 
-/** What is wrong with an operation that succeeded, given what Atlas knows of the person. */
-function unlike({ kind, inputs, stored }: Operation, result: Properties, person: Person | undefined) {
-  switch (kind) {
-    case "create":
-    case "update": {
-      const declared = declaredIn(inputs);
-      // Nothing is asked of Atlas where only the choices for later change.
-      if (stored && grantsTheSame(declaredIn(stored), declared)) return undefined;
-      return unlikeDeclared(declared, person, kind);
-    }
-    case "read":
-      return unlikeState(result.id ? (result.props as Properties) : undefined, person);
-    case "delete":
-      if (person?.status === "PENDING") return "they are still invited";
-      if (person?.status === "ACTIVE" && declaredIn(stored).onAccepted !== "retain") {
-        return "they are still a member";
-      }
-      return undefined;
+/** What is wrong with a change. */
+function change(
+  was: Person,
+  is: Person,
+  { kind, inputs, stored, storedInputs }: Operation,
+  { addsRoles, omittedOnUpdate }: Atlas["settings"],
+): string | undefined {
+  if (kind !== "create" && kind !== "update") return "was changed";
+  if (is.status !== was.status) return `became ${is.status}`;
+  const declared = declaredIn(inputs);
+  if (is.status === "ACTIVE" && declared.onAccepted !== "manage") {
+    return `is a member, and was changed under "${declared.onAccepted}"`;
   }
+  const isAsPlanned = is.status === "ACTIVE" && declaredIn(stored)?.onAccepted === "manage";
+  for (const field of FIELDS) {
+    const [before, after] = [grantsIn(field, was), grantsIn(field, is)];
+    const wanted = grantsIn(field, declared);
+    const named = grantsIn(field, declaredIn(storedInputs));
+    const isManaged = declared[field] !== undefined;
+    for (const grant of without(after, before)) {
+      const isRestored = omittedOnUpdate === "reset" && !isManaged;
+      if (!wanted.includes(grant) && !isRestored && !addsRoles.includes(grant))
+        return `was given ${grant}, which nobody declared`;
+    }
+    for (const grant of without(before, after)) {
+      if (wanted.includes(grant)) return `lost ${grant}, which is declared`;
+      const isReset = omittedOnUpdate === "reset" && field !== "roles";
+      const mayGo = named.includes(grant) || (isManaged && !isAsPlanned) || isReset;
+      if (!mayGo) return `lost ${grant}, which no plan has named`;
+    }
+  }
+  return undefined;
+}
+
+/** A member without what others gave them since the last refresh, which no plan can have named. */
+function withoutUnplanned(person: Person, stored: DeclaredAccess, declared: DeclaredAccess): Person {
+  const isPlanned = (field: Field) => {
+    const known = [...grantsIn(field, stored), ...grantsIn(field, declared)];
+    return (grant: string) => known.includes(grant);
+  };
+  return {
+    ...person,
+    roles: person.roles.filter(isPlanned("roles")),
+    teamIds: person.teamIds.filter(isPlanned("teamIds")),
+    groupRoleAssignments: person.groupRoleAssignments.map(({ groupId, roles }) => {
+      const isKnown = isPlanned("groupRoleAssignments");
+      return { groupId, roles: roles.filter((role) => isKnown(`${role} of ${groupId}`)) };
+    }),
+  };
 }
 
 /** What is wrong with a person of whom this is declared. */
@@ -174,8 +296,9 @@ export function unlikeDeclared(
   declared: Declared,
   person: Person | undefined,
   kind: "create" | "update",
+  addsRoles: readonly string[],
 ): string | undefined {
-  const isAsDeclared = person && grantsTheSame(person, declared);
+  const isAsDeclared = person && grantsDeclared(person, declared, addsRoles);
   switch (person?.status) {
     case "PENDING":
       return isAsDeclared ? undefined : "their invitation grants something else";
@@ -199,7 +322,6 @@ const STATUS = {
 export function unlikeState(stored: Properties | undefined, person: Person | undefined): string | undefined {
   if (!stored || !person)
     return stored ? "Atlas does not know them" : person && "the state does not know them";
-  const declared = declaredIn(stored);
   if (stored.status !== STATUS[person.status]) return `they are ${person.status}, not ${stored.status}`;
   for (const name of ["userId", "invitationId"] as const) {
     if (stored[name] && person[name] && stored[name] !== person[name]) return `the ${name} is another one`;
@@ -208,9 +330,8 @@ export function unlikeState(stored: Properties | undefined, person: Person | und
   const isSameInvitation = person.status === "ACTIVE" || stored.createdAt === person.createdAt;
   if (!isSameInvitation) return "they were invited at another time";
   if (person.expiresAt && stored.expiresAt !== person.expiresAt) return "it expires at another time";
-  const isManaged =
-    person.status === "PENDING" || (person.status === "ACTIVE" && declared.onAccepted === "manage");
-  if (isManaged && !grantsTheSame(declared, person)) return "the access is another one";
+  const isShown = person.status === "PENDING" || person.status === "ACTIVE";
+  if (isShown && !isSameAccess(declaredIn(stored), person)) return "the access is another one";
   return undefined;
 }
 
@@ -219,7 +340,11 @@ function checkError(operation: Operation, error: unknown): void {
   const { username } = declaredIn(operation.inputs ?? operation.stored);
   const text = error instanceof Error ? `${error.name}: ${error.message}` : `no error: ${String(error)}`;
   const isBug = /Cannot read|is not (a function|iterable|defined)/.test(text);
-  if (isBug || !/^(Atlas\w*|Outdated)Error: /.test(text) || !text.includes(username.toLowerCase())) {
+  if (
+    isBug ||
+    !/^(Atlas\w*|Outdated|IncompleteCreate)Error: /.test(text) ||
+    !text.includes(username.toLowerCase())
+  ) {
     throw new Violation(`${operation.kind} of ${username} fails with ${text}`);
   }
 }
