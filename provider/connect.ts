@@ -47,9 +47,10 @@ export function connect(settings: Settings, options: ConnectOptions): Connection
     notify,
     debug: settings.debug ? notify : undefined,
   };
-  const clientOf = (auth: Auth) => new AtlasClient({ ...clientOptions, auth });
-  const auth = authOf(settings, clientOf, clock);
-  const api = invitationsApi(settings, clientOf(auth), clock, notify);
+  // A token is revoked after the run was cancelled, too, when nothing else is sent any more.
+  const tokenOptions = { ...clientOptions, limits: new Limits(clock, notify) };
+  const auth = authOf(settings, (auth) => new AtlasClient({ ...tokenOptions, auth }), clock);
+  const api = invitationsApi(settings, new AtlasClient({ ...clientOptions, auth }), clock, notify);
   const people = new People(api, clock, notify);
   const { maxWaitMs } = settings;
   const lifecycle = new Lifecycle({ api, people, declarations, clock, maxWaitMs, notify, signal });

@@ -132,17 +132,10 @@ export class Lifecycle {
 
   /** Grants what is declared. A change of `onAccepted` or `reinviteExpired` alone is stored without a request. */
   update(state: OrgInvitationState, inputs: OrgInvitationInputs): Promise<OrgInvitationState> {
-    const { declarations } = this.#options;
     return this.#alone(inputs, async (bounds) => {
-      const updated = hasToBeGranted(state, inputs)
-        ? await this.#grant(state, inputs, bounds)
-        : {
-            ...state,
-            ...declaredIn(inputs),
-            knownAs: inputs.username === state.knownAs ? undefined : state.knownAs,
-          };
-      declarations.hold(updated, { inputs, declaredBy: state.declaredBy });
-      return updated;
+      if (hasToBeGranted(state, inputs)) return this.#grant(state, inputs, bounds);
+      const knownAs = inputs.username === state.knownAs ? undefined : state.knownAs;
+      return { ...state, ...declaredIn(inputs), knownAs };
     });
   }
 
@@ -154,13 +147,14 @@ export class Lifecycle {
     const { declarations } = this.#options;
     return this.#alone(state, async (bounds) => {
       if (await this.#handOver(state, state, bounds)) return;
-      declarations.release(state);
+      const isWanted = declarations.find(state)?.isFailed === true;
+      if (!isWanted) declarations.release(state);
       // What this resource owned is over: whoever is invited, or a member, by now is so by somebody else's doing.
       if (state.status === "EXPIRED" || state.status === "REJECTED") return;
-      if (await this.#cancelDirectly(state, bounds)) return;
+      if (!isWanted && (await this.#cancelDirectly(state, bounds))) return;
       await this.#look(state, bounds, { trust: isNotPending }, async (person) => {
         if (person && (await this.#handOver(state, { ...person, orgId: state.orgId }, bounds))) return true;
-        return this.#end(state, person, bounds);
+        return this.#end(state, person, isWanted, bounds);
       });
     });
   }
@@ -175,16 +169,27 @@ export class Lifecycle {
     return user?.orgMembershipStatus === "ACTIVE" ? undefined : true;
   }
 
-  /** Ends what the resource stands for, as the row of the lifecycle says. */
+  /**
+   * Ends what the resource stands for, as the row of the lifecycle says.
+   *
+   * @param isWanted - Whether another resource of the run declares the person, but could not be created.
+   */
   async #end(
     state: OrgInvitationState,
     person: Person | undefined,
+    isWanted: boolean,
     bounds: Bounds,
   ): Promise<true | undefined> {
     const { api, notify } = this.#options;
     const { orgId, onAccepted, username } = state;
     const row = standing(person?.orgMembershipStatus, onAccepted);
-    switch (LIFECYCLE[row].delete) {
+    const step = LIFECYCLE[row].delete;
+    if (isWanted && (step === "cancel" || step === "removeMember")) {
+      throw new AtlasError(
+        `${username} in ${orgId} is declared by another resource of this program, which could not be created, so nothing was sent for this one. Run pulumi up again.`,
+      );
+    }
+    switch (step) {
       case "cancel":
         return api.deleteOrgInvite(orgId, person as Person, bounds);
       case "removeMember": {
@@ -208,11 +213,8 @@ export class Lifecycle {
     const { declarations, notify } = this.#options;
     const { username, orgId, declaredBy } = state;
     const declaration = declarations.find(person);
-    if (declaration?.isFailed) {
-      throw new AtlasError(
-        `${username} in ${orgId} is declared by another resource of this program, which could not be created, so nothing was sent for this one. Run pulumi up again.`,
-      );
-    }
+    // What its deletion would do is for the table to say.
+    if (declaration?.isFailed) return false;
     // No other resource has known an invitation before it was sent.
     const isItself = declaration?.sent && isSameInvitation(declaration.sent, state);
     if (isItself || (!declaration && !declarations.isDeclaredElsewhere(person))) return false;
@@ -233,10 +235,10 @@ export class Lifecycle {
     const { orgId, username } = inputs;
     await this.#look(state, bounds, {}, async (person, isLastLook) => {
       if (person?.orgMembershipStatus === "PENDING" && isSameInvitation(person, state)) {
-        await api.deleteOrgInvite(orgId, person, bounds);
-        return undefined;
+        if (!(await api.deleteOrgInvite(orgId, person, bounds))) return undefined;
+      } else if (person) {
+        return true;
       }
-      if (person) return true;
       if (!(await this.#invite(inputs, isLastLook, bounds)).person) return undefined;
       notify(
         `${username} was invited to ${orgId} again, as the resource was replaced. Its outputs show the new invitation after the next refresh.`,

@@ -31,6 +31,8 @@ class OrgInvitationProvider {
   #declarations = new Declarations(exchangeWithin(this.#peers));
   /** The resource that declares a person in this run, as `check` was told; by organization and address. */
   readonly #resources = new Map<string, unknown>();
+  /** Whom the program declares and the state holds: the diff that follows the check tells whether they are kept. */
+  readonly #undecided = new Set<string>();
   #cancellation = new AbortController();
 
   /** Begins a run. It must not await: the host does not wait for it before the next call. */
@@ -39,6 +41,7 @@ class OrgInvitationProvider {
     this.#current = undefined;
     this.#declarations = new Declarations(exchangeWithin(this.#peers));
     this.#resources.clear();
+    this.#undecided.clear();
     const cancellation = new AbortController();
     this.#cancellation = cancellation;
     onHostCancellation(() => cancellation.abort());
@@ -51,7 +54,9 @@ class OrgInvitationProvider {
       for (const warning of warnings) notify(`warning: ${warning}`);
       if (failures.length === 0 && isKnown(inputs)) {
         // Without old inputs the engine is about to create it, anew where it is replaced.
-        if (Object.keys(olds ?? {}).length === 0) this.#declarations.release(inputs);
+        const isCreated = Object.keys(olds ?? {}).length === 0;
+        if (isCreated) this.#declarations.release(inputs);
+        else this.#undecided.add(personOf(inputs));
         this.#resources.set(personOf(inputs), news.__resource);
       }
       return { inputs: { ...inputs, ...terminalStatus(olds ?? {}) }, failures };
@@ -138,8 +143,8 @@ class OrgInvitationProvider {
   #keep(olds: Properties, news: Properties): void {
     if (!isKnown(news)) return;
     const inputs = inputsIn(news);
-    // A refresh calls diff as well, before the program has declared anything (pulumi engine, RefreshStep.Apply).
-    if (!this.#resources.has(personOf(inputs))) return;
+    // A refresh calls diff as well, and what it reads need not be declared any more (pulumi engine, RefreshStep.Apply).
+    if (!this.#undecided.delete(personOf(inputs))) return;
     const { invitationId, userId, declaredBy = this.#resourceOf(inputs) } = stateIn(olds);
     this.#declarations.hold({ ...inputs, invitationId, userId }, { inputs, declaredBy });
   }
