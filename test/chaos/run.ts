@@ -15,6 +15,8 @@ const CALM = {
   parallel: 8,
   continueOnError: true,
   plansFirst: true,
+  replaced: [],
+  targets: undefined,
   troubles: [],
   acts: [],
   killed: undefined,
@@ -95,10 +97,6 @@ export class Run {
     const { clock, tell, watch } = this.#world;
     tell(`$ pulumi ${command.command}`);
     const session = new Session(this.#world, this.#surroundings, command);
-    watch.begins({
-      program: command.command.startsWith("up") ? this.#program() : new Map(),
-      replaced: new Set(),
-    });
     this.#session = session;
     const finished = async () => {
       try {
@@ -117,58 +115,70 @@ export class Run {
     return outcome;
   }
 
-  #command({ command, ...options }: Command): Promise<Outcome> {
+  #command({ command, ...given }: Command): Promise<Outcome> {
     const refresh = command.endsWith("--refresh");
+    const targets = given.targets && new Set(given.targets.map(nameOf));
+    const replaced = new Set(given.replaced.map(nameOf));
+    const options = { ...given, refresh, replaced, targets };
+    const isUp = command.startsWith("up");
+    const program = [...this.#program()].filter(([name]) => isUp && (!targets || targets.has(name)));
+    this.#world.watch.begins({ program: new Map(program), replaced });
     switch (command) {
       case "up":
       case "up --refresh":
-        return this.#engine.up(this.#program(), { ...options, refresh, replaced: new Set() });
+        return this.#engine.up(this.#program(), options);
       case "refresh":
         return this.#engine.refresh(options);
       case "destroy":
       case "destroy --refresh":
-        return this.#engine.destroy({ ...options, refresh });
+        return this.#engine.destroy(options);
     }
   }
 
   /** Edits the program; what no program may say is left out. */
   #edit(edit: Edit): void {
-    const { slot } = edit;
-    const old = this.#declarations.get(slot);
-    if (edit.edit === "remove") {
-      this.#declarations.delete(slot);
-      return;
+    const all = [...this.#declarations];
+    switch (edit.edit) {
+      case "declare":
+        this.#declare(edit.slot, edit.declaration);
+        return;
+      case "change": {
+        const old = this.#declarations.get(edit.slot);
+        if (old) this.#declare(edit.slot, { ...old, ...edit.changes });
+        return;
+      }
+      case "remove":
+        this.#declarations.delete(edit.slot);
+        return;
+      case "rename": {
+        const old = this.#declarations.get(edit.slot);
+        this.#declarations.delete(edit.slot);
+        if (old) this.#declare(edit.to, old);
+        return;
+      }
+      case "shift":
+        this.#declarations.clear();
+        for (const [slot, declaration] of all) {
+          const to = slot + edit.by * this.#world.story.organizations;
+          if (to >= 0) this.#declare(to, declaration);
+        }
     }
-    if (edit.edit === "change" && !old) return;
-    const declaration =
-      edit.edit === "declare" ? edit.declaration : { ...(old as Declaration), ...edit.changes };
-    this.#declare(slot, declaration);
   }
 
+  /** A program declares a person once. */
   #declare(slot: number, declaration: Declaration): void {
-    if (!this.#isTaken(slot, declaration)) this.#declarations.set(slot, declaration);
-  }
-
-  /**
-   * A program declares a person once. And a person goes over to another resource only when the one that has them
-   * has let them go: an engine that deletes last would cancel what the new one has adopted.
-   */
-  #isTaken(slot: number, { person }: Declaration): boolean {
-    const orgId = this.#orgId(slot);
-    const others = [...this.#declarations].filter(([other]) => other !== slot);
-    const stored = [...this.#engine.stack].filter(([name]) => name !== nameOf(slot));
-    const taken = [
-      ...others.map(([other, { person }]) => whoIs(this.#orgId(other), address(person))),
-      ...stored.map(([, { outputs }]) => whoIs(outputs.orgId, outputs.username)),
-    ];
-    return taken.includes(whoIs(orgId, address(person)));
+    const who = (slot: number, { person }: Declaration) => whoIs(this.#orgId(slot), address(person));
+    const isTaken = [...this.#declarations].some(
+      ([other, one]) => other !== slot && who(other, one) === who(slot, declaration),
+    );
+    if (!isTaken) this.#declarations.set(slot, declaration);
   }
 
   #program(): Program {
     return new Map(
-      [...this.#declarations].map(([slot, { person, shouted, ...given }]) => {
+      [...this.#declarations].map(([slot, { person, shouted, deleteBeforeReplace, ...given }]) => {
         const args = { orgId: this.#orgId(slot), username: address(person, shouted), ...given };
-        return [nameOf(slot), { args }];
+        return [nameOf(slot), { args: JSON.parse(JSON.stringify(args)), deleteBeforeReplace }];
       }),
     );
   }

@@ -27,6 +27,8 @@ export function storyText({
 
 function editText(edit: Edit): string {
   if (edit.edit === "remove") return `-  resource${edit.slot}`;
+  if (edit.edit === "rename") return `>  resource${edit.slot} is renamed to resource${edit.to}`;
+  if (edit.edit === "shift") return `>  every number grows by ${edit.by}`;
   const { person, shouted, ...args } = edit.edit === "declare" ? edit.declaration : edit.changes;
   const username = person === undefined ? "" : ` ${address(person, shouted)}`;
   return `${edit.edit === "declare" ? "+" : "~"}  resource${edit.slot}${username} ${JSON.stringify(args)}`;
@@ -44,9 +46,16 @@ function actText(act: Act): string {
   }
 }
 
-function commandText({ command, parallel, continueOnError, troubles, acts, killed }: Command): string[] {
+function commandText(command: Command): string[] {
+  const { parallel, continueOnError, plansFirst, replaced, targets = [], troubles, acts, killed } = command;
+  const flags = [
+    ...(continueOnError ? ["--continue-on-error"] : []),
+    ...(plansFirst ? ["(plans first)"] : []),
+    ...replaced.map((slot) => `--target-replace resource${slot}`),
+    ...targets.map((slot) => `--target resource${slot}`),
+  ];
   return [
-    `$  pulumi ${command} --parallel ${parallel}${continueOnError ? " --continue-on-error" : ""}`,
+    ["$  pulumi", command.command, "--parallel", parallel, ...flags].join(" "),
     ...troubles.map(({ at, spares, trouble }) => {
       return `   from request ${at} on${spares === "GET" ? ", but no GET" : ""}: ${troubleText(trouble)}`;
     }),

@@ -16,17 +16,25 @@ export interface Declaration {
   /** Whether the address is written in capitals. */
   shouted: boolean;
   roles: string[];
-  teamIds: string[];
-  groupRoleAssignments: { groupId: string; roles: string[] }[];
+  /** What is left out is not managed. */
+  teamIds: string[] | undefined;
+  groupRoleAssignments: { groupId: string; roles: string[] }[] | undefined;
   onAccepted: "fail" | "retain" | "manage";
   reinviteExpired: boolean;
+  /** The resource option. */
+  deleteBeforeReplace: boolean | undefined;
 }
 
-/** An edit of the program: a resource, by number, is declared, changed or removed. */
+/**
+ * An edit of the program: a resource, by number, is declared, changed, removed or renamed; or all of them are, as
+ * those of a list that is named by position are where somebody is inserted or removed at the front.
+ */
 export type Edit =
   | { edit: "declare"; slot: number; declaration: Declaration }
   | { edit: "change"; slot: number; changes: Partial<Declaration> }
-  | { edit: "remove"; slot: number };
+  | { edit: "remove"; slot: number }
+  | { edit: "rename"; slot: number; to: number }
+  | { edit: "shift"; by: 1 | -1 };
 
 /** What people do in Atlas; `whom` picks one of those to whom it can be done. */
 export type Act =
@@ -52,8 +60,10 @@ export interface Command {
   command: "up" | "up --refresh" | "refresh" | "destroy" | "destroy --refresh";
   parallel: number;
   continueOnError: boolean;
-  /** See `UpOptions`. */
+  /** See `UpOptions`; resources by number. */
   plansFirst: boolean;
+  replaced: number[];
+  targets: number[] | undefined;
   /** Each strikes the first request from then on that it fits, or the first that is not a GET. */
   troubles: { at: number; spares: "nothing" | "GET"; trouble: Trouble }[];
   acts: { at: Moment; act: Act }[];
@@ -88,20 +98,24 @@ const roles = fc.array(fc.constantFrom("ORG_MEMBER", "ORG_OWNER", "ORG_READ_ONLY
   maxLength: 3,
 });
 
+const teamIds = fc.subarray(TEAMS);
+const groupRoleAssignments = fc.array(
+  fc.record({
+    groupId: fc.constantFrom(...PROJECTS),
+    roles: fc.subarray(["GROUP_OWNER", "GROUP_READ_ONLY"], { minLength: 1 }),
+  }),
+  { maxLength: 2 },
+);
+
 const declarationModel: { [Name in keyof Declaration]: fc.Arbitrary<Declaration[Name]> } = {
   person: fc.nat(PEOPLE - 1),
   shouted: fc.boolean(),
   roles,
-  teamIds: fc.subarray(TEAMS),
-  groupRoleAssignments: fc.array(
-    fc.record({
-      groupId: fc.constantFrom(...PROJECTS),
-      roles: fc.subarray(["GROUP_OWNER", "GROUP_READ_ONLY"], { minLength: 1 }),
-    }),
-    { maxLength: 2 },
-  ),
+  teamIds: fc.option(teamIds, { nil: undefined }),
+  groupRoleAssignments: fc.option(groupRoleAssignments, { nil: undefined }),
   onAccepted: fc.constantFrom("fail", "retain", "manage"),
   reinviteExpired: fc.boolean(),
+  deleteBeforeReplace: fc.constantFrom(...Array<undefined>(8).fill(undefined), true, false),
 };
 
 const slot = fc.nat(SLOTS - 1);
@@ -120,6 +134,11 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ edit: fc.constant("remove" as const), slot }) },
+  { weight: 1, arbitrary: fc.record({ edit: fc.constant("rename" as const), slot, to: slot }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ edit: fc.constant("shift" as const), by: fc.constantFrom<(1 | -1)[]>(1, -1) }),
+  },
 );
 
 // Besides accepting, which is what invitations are for.
@@ -167,6 +186,8 @@ function commandOf(act: fc.Arbitrary<Act>, trouble: fc.Arbitrary<Trouble>): fc.A
     parallel: fc.constantFrom(1, 8, 3),
     continueOnError: fc.boolean(),
     plansFirst: fc.boolean(),
+    replaced: fc.oneof(fc.constant<number[]>([]), fc.constant<number[]>([]), fc.uniqueArray(slot)),
+    targets: fc.option(fc.uniqueArray(slot, { minLength: 1 }), { nil: undefined, freq: 8 }),
     troubles: fc.array(fc.record({ at, spares, trouble }), { maxLength: 6 }),
     acts: fc.oneof(
       fc.constant<Command["acts"]>([]),

@@ -51,6 +51,10 @@ export class Watch {
   readonly #lastTouches = new Map<string, number>();
   /** The e-mails that the package has caused in this command, by person. */
   readonly #mails = new Map<string, number>();
+  /** Whom the package has uninvited in this command, and not invited again. */
+  readonly #uninvited = new Set<string>();
+  /** Resources that are not created, as the one that they replace could not be deleted first. */
+  readonly #givenUp = new Set<string>();
   #plan: Plan = { program: new Map(), replaced: new Set() };
   #startedAt = 0;
   #violation: Violation | undefined;
@@ -65,6 +69,8 @@ export class Watch {
     this.#plan = plan;
     this.#startedAt = this.#now();
     this.#mails.clear();
+    this.#givenUp.clear();
+    this.#uninvited.clear();
   }
 
   /** Somebody in Atlas does something to a person. */
@@ -96,6 +102,7 @@ export class Watch {
     this.#underWay.delete(operation);
     if ("error" in outcome) {
       checkError(operation, outcome.error);
+      if (operation.reason === "replaced first") this.#givenUp.add(operation.resource);
       const isKept = "id" in (outcome.error as object);
       if (isInvited && !isKept) throw new Violation(`${who} was invited, and is not in the state`);
       return;
@@ -132,10 +139,11 @@ export class Watch {
         after.find(({ userId }) => userId === was.userId) ??
         added.find(({ username }) => organization.sameUsername(username, was.username));
       if (!is) this.#judge(organization, was, (operation) => this.#removal(organization, was, operation));
-      else if (is.userId !== was.userId)
-        this.#judge(organization, is, (operation) => invitation(was, is, operation));
+      else if (is.userId !== was.userId) this.#judge(organization, is, () => invitation(was));
       else if (JSON.stringify(is) !== JSON.stringify(was)) {
-        this.#judge(organization, is, (operation) => change(was, is, operation, this.#atlas.settings));
+        this.#judge(organization, is, (operation) => {
+          return change(was, is, this.#granting(organization, is, operation), this.#atlas.settings);
+        });
       }
     }
     for (const is of added) {
@@ -158,6 +166,7 @@ export class Watch {
   /** What is wrong with an end of an invitation or of a membership. */
   #removal(organization: Organization, was: Person, operation: Operation): string | undefined {
     if (operation.kind !== "delete") return `was removed, who was ${was.status}`;
+    this.#uninvited.add(whoIs(organization.id, was.username));
     const { onAccepted } = declaredIn(operation.stored);
     if (was.status === "ACTIVE" && onAccepted !== "manage")
       return `is a member, and was removed under "${onAccepted}"`;
@@ -168,18 +177,26 @@ export class Watch {
   }
 
   #mail(organization: Organization, is: Person, operation: Operation): string | undefined {
-    const isRenewal = operation.kind === "delete" && this.#declarer(organization, is) === operation.resource;
-    if (operation.kind !== "create" && !isRenewal) return "was invited";
+    if (this.#granting(organization, is, operation).kind !== "create") return "was invited";
     const who = whoIs(organization.id, is.username);
+    this.#uninvited.delete(who);
     const count = (this.#mails.get(who) ?? 0) + 1;
     this.#mails.set(who, count);
     return count > 1 && this.#lastAct(who) < this.#startedAt ? "was sent a second e-mail" : undefined;
   }
 
+  /** The operation, or the creation that a delete finishes, where the same resource was replaced. */
+  #granting(organization: Organization, person: Person, operation: Operation): Operation {
+    const { kind, resource } = operation;
+    if (kind !== "delete" || this.#declarer(organization, person) !== resource) return operation;
+    return { kind: "create", resource, inputs: this.#plan.program.get(resource)?.args ?? {} };
+  }
+
   /** The resource that declares the person in this command. */
-  #declarer(organization: Organization, { username }: Person): string | undefined {
-    return [...this.#plan.program].find(([, { args }]) => {
-      return args.orgId === organization.id && organization.sameUsername(String(args.username), username);
+  #declarer(organization: Organization | undefined, { username }: { username: string }): string | undefined {
+    return [...this.#plan.program].find(([name, { args }]) => {
+      const isSame = organization?.sameUsername(String(args.username), username);
+      return args.orgId === organization?.id && isSame && !this.#givenUp.has(name);
     })?.[0];
   }
 
@@ -209,13 +226,12 @@ export class Watch {
     }
   }
 
-  #unlikeDeleted({ resource, stored, reason }: Operation, person: Person | undefined): string | undefined {
+  #unlikeDeleted({ stored, reason }: Operation, person: Person | undefined): string | undefined {
     const { orgId, onAccepted, username } = declaredIn(stored);
-    const isDeclared = [...this.#plan.program].some(
-      ([, { args }]) => whoIs(args.orgId, args.username) === whoIs(orgId, username),
-    );
+    const organization = this.#atlas.organizations.find(({ id }) => id === orgId);
+    const isDeclared = this.#declarer(organization, { username }) !== undefined;
     if (isDeclared && reason !== "replaced first") {
-      return person ? undefined : `they are declared, and gone (${resource})`;
+      return this.#uninvited.has(whoIs(orgId, username)) ? "they are declared, and gone" : undefined;
     }
     // What the resource owned was over.
     if (stored?.status === "EXPIRED" || stored?.status === "REJECTED" || isDeclared) return undefined;
@@ -235,7 +251,7 @@ function subject({ inputs, stored }: Operation): string {
 }
 
 /** What is wrong with an invitation in place of what there was. */
-function invitation(was: Person, _is: Person, _operation: Operation): string | undefined {
+function invitation(was: Person): string | undefined {
   if (was.status === "PENDING") return "was sent a second e-mail";
   return was.status === "ACTIVE" ? "is a member, and was sent an e-mail" : undefined;
 }
