@@ -23,6 +23,9 @@ const grace = "grace@example.com";
 const orgId = "32b6e34b3d91647abb20e7b8";
 const team = "5f0000000000000000000001";
 const project = "5f0000000000000000000002";
+const otherTeam = "5f0000000000000000000003";
+// What Atlas has of those to whom nobody gave a team or a project role.
+const none = { teamIds: [], groupRoleAssignments: [] };
 // An answer that no client should try again.
 const FORBIDDEN = { status: 403, body: { error: 403, errorCode: "NOT_ORG_OWNER", detail: "No owner." } };
 
@@ -149,7 +152,7 @@ describe("a preview, without any credentials", () => {
 
   it("leaves to the engine what changes in place", async () => {
     const changes = { roles: ["ORG_OWNER"], teamIds: [team], onAccepted: "manage", reinviteExpired: true };
-    expect(await diff({}, changes)).toEqual({ changes: undefined, replaces: [], deleteBeforeReplace: true });
+    expect(await diff({}, changes)).toEqual({ changes: undefined, replaces: [], deleteBeforeReplace: false });
   });
 
   it.each<[string, Properties]>([
@@ -157,11 +160,11 @@ describe("a preview, without any credentials", () => {
     ["orgId", { orgId: "5f0000000000000000000009" }],
     ["username", { username: UNKNOWN }],
     ["orgId", { orgId: UNKNOWN }],
-  ])("replaces, the old one first, for another %s: %j", async (property, changes) => {
+  ])("replaces, the new one first, for another %s: %j", async (property, changes) => {
     expect(await diff({}, changes)).toEqual({
       changes: undefined,
       replaces: [property],
-      deleteBeforeReplace: true,
+      deleteBeforeReplace: false,
     });
   });
 
@@ -183,7 +186,8 @@ describe.concurrent("a resource", () => {
   it("is created, read, updated, deleted and read as gone, without a word printed", async () => {
     await using scene = await start();
     const { host, organization, key, atlas } = scene;
-    const news = scene.news({ groupRoleAssignments: [{ groupId: project, roles: ["GROUP_OWNER"] }] });
+    const groupRoleAssignments = [{ groupId: project, roles: ["GROUP_OWNER"] }];
+    const news = scene.news({ teamIds: [team], groupRoleAssignments });
     const { id, properties } = await host.create(news);
     const invited = organization.find(ada);
     expect(invited).toMatchObject({ invitationId: id, status: "PENDING", roles: ["ORG_MEMBER"] });
@@ -198,8 +202,8 @@ describe.concurrent("a resource", () => {
     });
     expect(scene.requests()).toEqual(["GET invites 200", "GET users 200", "POST invites 200"]);
 
-    organization.change(ada, { roles: ["ORG_OWNER"], teamIds: [team] });
-    const found = { roles: ["ORG_OWNER"], teamIds: [team] };
+    organization.change(ada, { roles: ["ORG_OWNER"], teamIds: [otherTeam] });
+    const found = { roles: ["ORG_OWNER"], teamIds: [otherTeam] };
     expect(await host.read(id, properties)).toEqual({
       id,
       properties: { ...properties, ...found },
@@ -214,7 +218,8 @@ describe.concurrent("a resource", () => {
 
     const granted = { roles: ["ORG_READ_ONLY"], teamIds: [], groupRoleAssignments: [] };
     const updated = await host.update(id, retained, { ...news, onAccepted: "retain", ...granted });
-    expect(updated).toEqual({ ...properties, onAccepted: "retain", ...granted });
+    const declared = { teamIds: [], groupRoleAssignments: [] };
+    expect(updated).toEqual({ ...properties, onAccepted: "retain", ...granted, __declared: declared });
     expect(atlas.requests.at(-1)?.body).toEqual(granted);
     expect(organization.users).toEqual([{ ...invited, ...granted }]);
     expect(scene.requests()).toEqual([`PATCH invites/${id} 200`]);
@@ -238,6 +243,7 @@ describe.concurrent("a resource", () => {
       id,
       properties: {
         ...scene.news(),
+        ...none,
         status: "PENDING",
         invitationId: id,
         createdAt,
@@ -274,14 +280,10 @@ describe.concurrent("a resource", () => {
     const { id, properties } = await scene.host.create(news);
     expect({ id, properties }).toEqual({
       id: userId,
-      properties: { ...news, status: "ACCEPTED", userId },
+      properties: { ...news, ...none, status: "ACCEPTED", userId },
     });
     expect(await scene.host.update(id, properties, news)).toEqual(properties);
-    expect(await scene.host.read(id, properties)).toEqual({
-      id,
-      properties,
-      inputs: { ...news, status: "ACCEPTED" },
-    });
+    expect(await scene.host.read(id, properties)).toEqual({ id, properties, inputs: undefined });
     await scene.host.delete(id, properties);
     expect(scene.organization.users).toMatchObject([{ username: ada, status: "ACTIVE" }]);
     expect(scene.requests()).toEqual([
@@ -310,7 +312,9 @@ describe.concurrent("an invitation that was sent but not completed", () => {
     const invited = scene.organization.find(ada);
     expect(id).toBe(invited?.invitationId);
     expect(properties).toEqual({
-      ...scene.news({ teamIds: [] }),
+      ...scene.news(),
+      ...none,
+      __declared: { teamIds: [team] },
       status: "PENDING",
       invitationId: id,
       createdAt: invited?.createdAt,
@@ -333,9 +337,11 @@ describe.concurrent("an invitation that was sent but not completed", () => {
     await using scene = await start();
     const { id, properties } = await incomplete(scene);
     const updated = await scene.host.update(id, properties, scene.news({ teamIds: [team] }));
-    expect(updated).toEqual({ ...properties, teamIds: [team] });
+    const { __declared, ...complete } = properties;
+    expect(updated).toEqual({ ...complete, teamIds: [team] });
     expect(scene.organization.users).toMatchObject([{ invitationId: id, teamIds: [team] }]);
-    expect(scene.requests()).toEqual([`PATCH invites/${id} 200`]);
+    // The request names the roles as well: they are looked up, so that it changes none.
+    expect(scene.requests()).toEqual(["GET invites 200", `PATCH invites/${id} 200`]);
     expect(scene.atlas.mails).toHaveLength(1);
   });
 });
@@ -352,8 +358,8 @@ describe.concurrent("what the host prints", () => {
     expect(await scene.printed()).toEqual({
       stdout: [
         `warning: ${ada}: this version does not know the role ORG_WIZARD. It is sent to Atlas as it is.\n`,
-        `${ada} was already invited to ${organization.id}, by owner@example.com: adopted the invitation, which expires on ${expiresAt}; no other e-mail is sent.\n`,
-        `${grace} is already a member of ${organization.id}: adopted the member; no invitation is sent.\n`,
+        `${ada} was already invited to ${organization.id}, by owner@example.com: adopted the invitation, which expires on ${expiresAt}; no other e-mail is sent. Destroying this resource cancels the invitation that owner@example.com sent.\n`,
+        `${grace} is already a member of ${organization.id}: adopted the member; no invitation is sent. Destroying this resource keeps them.\n`,
       ].join(""),
       stderr: "",
     });
@@ -369,7 +375,7 @@ describe.concurrent("what the host prints", () => {
     const creation = await failure(host.create(scene.news()));
     expect(creation).toMatchObject({ code: 2, partial: undefined });
     expect(creation.message).toMatch(
-      /^ada@example\.com is already a member of [0-9a-f]{24}, so no invitation was sent\. Set onAccepted to .*\.$/,
+      /^ada@example\.com is already a member of [0-9a-f]{24}, so no invitation was sent\. If this resource was renamed .* set onAccepted to .*\.$/,
     );
     const update = await failure(host.update(id, state, scene.news({ roles: ["ORG_OWNER"] })));
     expect(update).toMatchObject({ code: 2, partial: undefined });
@@ -378,13 +384,13 @@ describe.concurrent("what the host prints", () => {
     );
     expect(await failure(host.delete(id, state))).toMatchObject({
       code: 2,
-      message: `ada@example.com has accepted the invitation to ${organization.id}, so it can no longer be deleted. Set onAccepted to "retain" (keep the member, forget the invitation) or "manage" (remove the member), run pulumi up, then destroy again.`,
+      message: `ada@example.com has accepted the invitation to ${organization.id}, so it can no longer be deleted. Set onAccepted to "retain" (keep the member, forget the invitation) or "manage" (remove the member), run pulumi up, then destroy again. If the program no longer declares the resource, pulumi state delete and its URN forgets it and keeps the member.`,
     });
-    atlas.fail({ method: "GET", ...FORBIDDEN });
+    atlas.fail({ method: "GET", status: 403, body: { errorCode: "ORG_REQUIRES_ACCESS_LIST", detail: "No." } });
     const read = await failure(host.read(id, state));
     expect(read.code).toBe(2);
     expect(read.message).toMatch(
-      /^It is unknown whether ada@example\.com is invited to [0-9a-f]{24}, .* answered 403 NOT_ORG_OWNER: .*\.$/,
+      /^It is unknown whether ada@example\.com is invited to [0-9a-f]{24}, .* answered 403 ORG_REQUIRES_ACCESS_LIST: .*\.$/,
     );
     expect(organization.users).toMatchObject([{ username: ada, status: "ACTIVE", roles: ["ORG_MEMBER"] }]);
     expect(await scene.printed()).toEqual({

@@ -9,7 +9,7 @@ export const PROVIDER =
 
 /** What a program declares, as `check` hands it on. */
 export function checked(declared: Properties): Properties {
-  const defaults = { teamIds: [], groupRoleAssignments: [], onAccepted: "fail", reinviteExpired: false };
+  const defaults = { onAccepted: "fail", reinviteExpired: false };
   return { roles: ["ORG_MEMBER"], ...defaults, ...declared, __provider: PROVIDER };
 }
 
