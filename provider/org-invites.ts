@@ -31,8 +31,8 @@ export class OrgInvites implements InvitationsApi {
   readonly #mediaType: string;
   readonly #now: () => number;
   readonly #lists: readonly PeopleList[];
-  /** Why the list of invitations was refused last, where the credentials may only read. */
-  #notOwner: AtlasError | undefined;
+  /** Why the list of an organization's invitations was refused, where the credentials may only read. */
+  readonly #notOwner = new Map<string, AtlasError>();
 
   /** @param now - The wall clock, in ms since 1970: tells whether an invitation has run out. */
   constructor(
@@ -59,14 +59,14 @@ export class OrgInvites implements InvitationsApi {
    * Empty where the credentials may only read: then the list of users tells of pending people, too.
    */
   async listOrgInvites(orgId: string, bounds: Bounds): Promise<Listing> {
-    this.#notOwner = undefined;
     try {
       const request = this.#request("GET", orgId, "the list of invitations", bounds);
       const entries = await this.#client.fetch(request, v.array(v.unknown()));
+      this.#notOwner.delete(orgId);
       return listingOf(entries, Invitation, (invitation) => this.#personOf(invitation));
     } catch (error) {
       if (!isNotOwner(error)) throw error;
-      this.#notOwner = error as AtlasError;
+      this.#notOwner.set(orgId, error as AtlasError);
       return { people: [], unusable: [] };
     }
   }
@@ -114,7 +114,8 @@ export class OrgInvites implements InvitationsApi {
     bounds: Bounds,
   ): AtlasRequest | undefined {
     if (invitationId) return this.#request(method, orgId, username, bounds, `/${invitationId}`);
-    if (this.#notOwner) throw this.#notOwner;
+    const notOwner = this.#notOwner.get(orgId);
+    if (notOwner) throw notOwner;
     return undefined;
   }
 

@@ -32,7 +32,7 @@ export class OrgUsers {
   /**
    * Everyone, whatever their status. The filter by username is not used: whether it respects letter case is unknown.
    *
-   * @throws AtlasError for a list that keeps changing between its pages: a missing person would count as gone.
+   * @throws AtlasError for pages that do not fit together: a missing person would count as gone.
    */
   readonly listOrgUsers = async (orgId: string, bounds: Bounds): Promise<Listing> => {
     for (let start = 1; start <= MAX_STARTS; start++) {
@@ -40,7 +40,7 @@ export class OrgUsers {
       if (entries) return listingOf(entries, OrgUser, personOf);
     }
     throw new AtlasError(
-      `The list of users of ${orgId} changed between its pages, ${MAX_STARTS} times in a row, so nobody's status is known for certain. Run the command again.`,
+      `The pages of the list of users of ${orgId} did not fit together, ${MAX_STARTS} times in a row: people joined or left meanwhile, or Atlas counts others than it lists. So nobody's status is known for certain. Run the command again.`,
     );
   };
 
@@ -48,7 +48,7 @@ export class OrgUsers {
   async #pages(orgId: string, bounds: Bounds): Promise<unknown[] | undefined> {
     const entries: unknown[] = [];
     let total: number | undefined;
-    for (let pageNum = 1; total === undefined || entries.length < total; pageNum++) {
+    for (let pageNum = 1; ; pageNum++) {
       // Each page begins with the last entry of the one before: if it is another one, somebody joined or left
       // meanwhile, and a person could have moved from a page that is not read yet to one that is.
       const itemsPerPage = ITEMS_PER_PAGE - (pageNum - 1);
@@ -61,13 +61,11 @@ export class OrgUsers {
       const page = await this.#client.fetch(request, Page);
       total ??= page.totalCount;
       const overlap = entries.length - (pageNum - 1) * itemsPerPage;
-      const isUnchanged = page.totalCount === total && sameIds(entries.slice(-overlap), page.results, overlap);
-      if (!isUnchanged || page.results.length === overlap) {
-        return isUnchanged && entries.length >= total ? entries : undefined;
-      }
+      const isUnchanged = page.totalCount === total && overlaps(entries, page.results, overlap);
       entries.push(...page.results.slice(overlap));
+      if (isUnchanged && entries.length >= total) return entries;
+      if (!isUnchanged || page.results.length <= overlap) return undefined;
     }
-    return entries;
   }
 
   /** Invites; Atlas sends the e-mail. `recheck` as in `InvitationsApi`. */
@@ -178,9 +176,11 @@ const OrgUser = v.object({
 
 const Page = v.object({ results: v.array(v.unknown()), totalCount: v.number() });
 
-function sameIds(some: unknown[], others: unknown[], count: number): boolean {
-  const idOf = (entry: unknown) => JSON.stringify((entry as { id?: unknown } | null)?.id);
-  return Array.from({ length: count }, (_, index) => idOf(some[index]) === idOf(others[index])).every(Boolean);
+/** Whether a page begins with the last entries of the pages before it. */
+function overlaps(entries: unknown[], page: unknown[], count: number): boolean {
+  const idOf = (entry: unknown) => JSON.stringify((entry as { id?: unknown } | null | undefined)?.id);
+  const last = entries.slice(entries.length - count);
+  return count >= 0 && last.every((entry, index) => idOf(entry) === idOf(page[index]));
 }
 
 /** Only what is given: an empty list takes away what there was (documented). Roles have to name organization roles. */

@@ -49,9 +49,7 @@ export class UserInvites implements InvitationsApi {
 
   async deleteOrgInvite(orgId: string, invitee: Invitee, bounds: Bounds): Promise<true | undefined> {
     if (!invitee.userId) return undefined;
-    return unlessOutdated(
-      this.#users.removeOrgUser(orgId, invitee, bounds, this.#isPending(orgId, invitee)),
-    );
+    return unlessOutdated(this.#users.removeOrgUser(orgId, invitee, bounds, this.#isPending(orgId, invitee)));
   }
 
   #isPending(orgId: string, invitee: Invitee): Recheck {

@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import * as v from "valibot";
 import { expect, test, vi } from "vitest";
 import type { AtlasRequest, Bounds } from "../provider/atlas-client.ts";
-import { DigestAuth, FixedAuth } from "../provider/auth.ts";
+import { FixedAuth } from "../provider/auth.ts";
 import { AtlasApiError, AtlasNetworkError } from "../provider/errors.ts";
 import { Limits } from "../provider/limits.ts";
 import { ServiceAccountAuth } from "../provider/service-account.ts";
@@ -301,7 +301,7 @@ test.each([301, 302, 307, 308])("a redirect, %i, is not followed", async (status
 test("a wrong key is an error that names its source and never the key", async () => {
   await using scene = await startScene();
   const privateKey = "a-private-key-that-is-wrong";
-  const client = scene.connected({ auth: new DigestAuth({ ...scene.key, privateKey }) });
+  const client = scene.connectedBy({ ...scene.key, privateKey });
 
   const error = await rejection(client.fetch(scene.list, Invitations));
 
@@ -314,7 +314,7 @@ test("a wrong key is an error that names its source and never the key", async ()
 test("a key that is not an owner's is told which role it needs", async () => {
   await using scene = await startScene();
   const key = scene.atlas.addApiKey({ organization: scene.organization, roles: ["ORG_MEMBER"] });
-  const client = scene.connected({ auth: new DigestAuth(key) });
+  const client = scene.connectedBy(key);
 
   const error = await rejection(client.fetch(scene.list, Invitations));
 
@@ -325,7 +325,7 @@ test("a key that is not an owner's is told which role it needs", async () => {
 test("a key of another organization is told so", async () => {
   await using scene = await startScene();
   const key = scene.atlas.addApiKey({ organization: scene.atlas.addOrganization() });
-  const client = scene.connected({ auth: new DigestAuth(key) });
+  const client = scene.connectedBy(key);
 
   const error = await rejection(client.fetch(scene.list, Invitations));
 

@@ -1,5 +1,5 @@
 import { AtlasClient, type AtlasClientOptions, type Bounds } from "../provider/atlas-client.ts";
-import { DigestAuth } from "../provider/auth.ts";
+import { type ApiKey, DigestAuth } from "../provider/auth.ts";
 import type { Clock } from "../provider/clock.ts";
 import type { InvitationsGeneration } from "../provider/config.ts";
 import type { InvitationsApi } from "../provider/invitations-api.ts";
@@ -72,6 +72,8 @@ export async function clientScene(options?: SimulatedAtlasOptions) {
     key,
     client: connected(),
     connected,
+    /** A client that uses another key. */
+    connectedBy: (key: ApiKey) => connected({ auth: new DigestAuth(key) }),
     /** A client that uses a service account of an owner. */
     withServiceAccount: () => {
       const account = atlas.addServiceAccount({ organization });
