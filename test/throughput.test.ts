@@ -20,11 +20,8 @@ async function startScene(
   const credentials = { kind: "apiKey" as const, ...atlas.addApiKey({ organization }), source: "the test" };
   const settings = { baseUrl: atlas.url, credentials, invitationsApi, maxWaitMs, debug: false };
   const lines: [minutes: number, line: string][] = [];
-  const { lifecycle } = connect(
-    settings,
-    (line) => lines.push([(clock.now() - start) / MINUTE_MS, line]),
-    clock,
-  );
+  const notify = (line: string) => lines.push([(clock.now() - start) / MINUTE_MS, line]);
+  const { lifecycle } = connect(settings, { notify, clock });
   const people = Array.from({ length: 300 }, (_, index) => `person-${index}@example.com`);
   const create = (username: string) =>
     lifecycle.create({
