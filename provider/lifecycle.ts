@@ -358,9 +358,9 @@ export class Lifecycle {
         ? api.updateMember(orgId, person, change, bounds)
         : api.updateOrgInvite(orgId, person, change, bounds);
     let answer = await send(change);
+    const reset = answer && lostOf(person, answer, change);
+    if (reset) answer = await send({ ...change, ...reset });
     if (!answer) return undefined;
-    const reset = lostOf(person, answer, change);
-    if (reset) answer = (await send({ ...change, ...reset })) ?? answer;
 
     const refused = difference(answer, change);
     if (refused) throw new AtlasError(`${username} in ${orgId}: Atlas did not take ${refused}. ${NOT_TAKEN}`);
