@@ -100,7 +100,7 @@ export class People {
       if (wrong) {
         throw new AtlasError(`Atlas's entry about ${sought.username} cannot be used: ${wrong.reason}.`);
       }
-      for (const person of bySameAddress(people, sought)) {
+      for (const person of entriesOf(people, sought)) {
         if (!person.isProjectInvitation) best = preferred(best, person);
       }
       if (best?.orgMembershipStatus === "PENDING" && !thorough) return best;
@@ -174,10 +174,11 @@ function isSought({ username, id, invitationId, userId }: Identified, sought: So
   return [sought.invitationId, sought.userId].some((known) => ids.includes(known));
 }
 
-/** Those with the address itself; where there are none, those who are known by an id or by another address. */
-function bySameAddress(people: Person[], sought: Sought): Person[] {
+/** Those with the address itself; where none of them is a member or pending, those with an id or another address, too. */
+function entriesOf(people: Person[], sought: Sought): Person[] {
   const named = people.filter(({ username }) => username === sought.username.toLowerCase());
-  return named.length > 0 ? named : people.filter((person) => isSought(person, sought));
+  const isKnown = named.some((person) => rank(person) < PRECEDENCE.length);
+  return isKnown ? named : people.filter((person) => isSought(person, sought));
 }
 
 const PRECEDENCE = ["ACTIVE", "PENDING"];
@@ -186,18 +187,14 @@ function preferred(one: Person | undefined, other: Person): Person {
   if (!one) return other;
   const [first, second] = rank(other) < rank(one) ? [other, one] : [one, other];
   if (first.orgMembershipStatus === "ACTIVE" && second.orgMembershipStatus === "PENDING") {
-    return { ...first, openInvitation: second };
+    // Both lists may show it, and each knows an id of its own.
+    return { ...first, openInvitation: preferred(first.openInvitation, second) };
   }
-  if (isSameInvitation(first, second)) {
-    // Only this machine's clock says that it has run out.
-    return { ...second, orgMembershipStatus: first.orgMembershipStatus };
-  }
-  // The same person, as two lists tell of them.
-  if (first.orgMembershipStatus !== second.orgMembershipStatus) return first;
-  return { ...second, ...withoutUndefined(first) };
+  const isSame = first.orgMembershipStatus === second.orgMembershipStatus || isSameInvitation(first, second);
+  return isSame ? { ...second, ...withoutUndefined(first) } : first;
 }
 
-/** Whether the list of users has an invitation as pending that the list of invitations has with an expiry in the past. */
+/** Whether only this machine's clock says that the invitation, which the list of users has as pending, has run out. */
 function isSameInvitation(user: Person, { orgMembershipStatus, invitationId, createdAt }: Person): boolean {
   const isOver = orgMembershipStatus === "INVITATION_EXPIRED" && invitationId !== undefined;
   return user.orgMembershipStatus === "PENDING" && isOver && user.createdAt === createdAt;
