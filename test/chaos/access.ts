@@ -1,3 +1,5 @@
+import { defaultSettings, type Settings } from "../atlas/settings.ts";
+
 export type Field = "roles" | "teamIds" | "groupRoleAssignments";
 export const FIELDS: readonly Field[] = ["roles", "teamIds", "groupRoleAssignments"];
 
@@ -28,16 +30,17 @@ export function without(some: readonly string[], others: readonly string[]): str
   return some.filter((one) => !others.includes(one));
 }
 
-/** Whether somebody has just what is declared, except that Atlas may add organization roles. */
+/** Whether somebody has what is declared, and no more than that and what Atlas adds, or does not take away. */
 export function grantsDeclared(
   found: DeclaredAccess,
   declared: DeclaredAccess,
-  addsRoles: readonly string[] = [],
+  { addsRoles, ignoresOnUpdate }: Pick<Settings, "addsRoles" | "ignoresOnUpdate"> = defaultSettings,
 ): boolean {
   return FIELDS.every((field) => {
     if (declared[field] === undefined) return true;
     const [has, wanted] = [grantsIn(field, found), grantsIn(field, declared)];
-    return without(wanted, has).length + without(has, [...wanted, ...addsRoles]).length === 0;
+    const surplus = ignoresOnUpdate.includes(field) ? [] : without(has, [...wanted, ...addsRoles]);
+    return without(wanted, has).length + surplus.length === 0;
   });
 }
 

@@ -18,6 +18,7 @@ export class Atlas {
   readonly organizations: readonly Organization[];
   readonly settings: Settings;
   isSunset = false;
+  readonly #random: () => number;
   readonly #keys: ApiKey[];
   readonly #serviceAccounts: ServiceAccount[];
   readonly #accounts: ServiceAccounts;
@@ -25,7 +26,8 @@ export class Atlas {
   readonly #oauth: OAuthEndpoints;
   readonly #authentication: Authentication;
 
-  constructor(settings: Partial<Settings>, organizations: number, now: () => number) {
+  constructor(settings: Partial<Settings>, organizations: number, now: () => number, random: () => number) {
+    this.#random = random;
     this.settings = { ...defaultSettings, ...settings };
     let ids = 0;
     const newId = () => (++ids).toString(16).padStart(24, "0");
@@ -100,6 +102,13 @@ export class Atlas {
   sunset(): void {
     this.isSunset = true;
     this.#api.isRetired = () => true;
+  }
+
+  /** Retires the invitations APIs request by request: every third one, by chance, still finds them. */
+  sunsetForSome(): void {
+    if (this.isSunset) return;
+    this.isSunset = true;
+    this.#api.isRetired = () => this.#random() < 2 / 3;
   }
 
   /** Makes every access token invalid at once. */

@@ -1,4 +1,4 @@
-import type { Organization } from "../atlas/organization.ts";
+import type { Access, Organization } from "../atlas/organization.ts";
 import type { Atlas, Subject } from "./atlas.ts";
 import { bystanders, everybody } from "./people.ts";
 import type { Races } from "./races.ts";
@@ -54,12 +54,16 @@ export class Deeds {
         this.#tell(`** Atlas retires the invitations API`);
         this.#atlas.sunset();
         return;
+      case "retire some of the invitations API":
+        this.#tell("** Atlas retires the invitations API for some requests");
+        this.#atlas.sunsetForSome();
+        return;
       case "expire the tokens":
         this.#tell(`** every access token expires`);
         this.#atlas.expireTokens();
         return;
     }
-    const { deed, whom, roles } = act;
+    const { deed, whom, access } = act;
     const candidates = this.#atlas.organizations.flatMap((organization) =>
       everybody
         .filter((username) => POSSIBLE[deed].includes(organization.find(username)?.status ?? "nothing"))
@@ -71,21 +75,22 @@ export class Deeds {
     );
     const found = (whom % 2 === 0 && concerned) || candidates[whom % candidates.length];
     if (!found) return;
-    this.#tell(`** ${deed} ${found.username} in ${found.organization.id}`);
+    const how = /invite|add|change/.test(deed) ? ` ${JSON.stringify(access)}` : "";
+    this.#tell(`** ${deed} ${found.username} in ${found.organization.id}${how}`);
     this.#watch.acts(found.organization, found.username);
-    this.#do(deed, found.organization, found.username, roles);
+    this.#do(deed, found.organization, found.username, access);
   }
 
-  #do(deed: PersonalDeed, organization: Organization, username: string, roles: string[]): void {
+  #do(deed: PersonalDeed, organization: Organization, username: string, access: Partial<Access>): void {
     switch (deed) {
       case "invite":
-        organization.invite(username.toUpperCase(), { roles });
+        organization.invite(username.toUpperCase(), access);
         return;
       case "addMember":
-        organization.addMember(username, { roles });
+        organization.addMember(username, access);
         return;
       case "change":
-        organization.change(username, { roles });
+        organization.change(username, access);
         return;
       default:
         organization[deed](username);

@@ -3,7 +3,7 @@ import { forgetPeers } from "./peers.ts";
 import { AT_ONCE_MS } from "./races.ts";
 import type { Command } from "./story.ts";
 import type { Surroundings } from "./surroundings.ts";
-import { consequenceOf, fits, type Trouble, troubleText, wireAnswer } from "./trouble.ts";
+import { consequenceOf, fits, type Trouble, troubleText, WORK_MS, wireAnswer } from "./trouble.ts";
 import { listen, type WireAnswer, type WireRequest } from "./wire.ts";
 import type { World } from "./world.ts";
 
@@ -87,17 +87,24 @@ export class Session {
     if (isKilled && this.#killed?.when === "before") return this.#kill(request);
 
     const consequence = trouble && consequenceOf(trouble, clock.now());
-    const answer =
-      consequence?.isDone === false ? undefined : watch.during(() => wireAnswer(atlas.answer(request)));
+    const work = (note: string) => {
+      const answer = watch.during(() => wireAnswer(atlas.answer(request)));
+      tell(`   ${line(request)} ${answer.status}${note}`);
+      return answer;
+    };
+    const note = trouble ? ` (${troubleText(trouble)})` : "";
+    const isDone = consequence?.isDone !== false && !consequence?.isLate;
+    const answer = isDone ? work(note) : undefined;
+    if (!isDone) tell(`   ${line(request)} not done${consequence?.isLate ? " yet" : ""}${note}`);
+    if (consequence?.isLate) void clock.sleep(WORK_MS).then(() => work(" (late)"));
     races.passed(request, answer?.status, "Atlas");
-    tell(`   ${line(request)} ${answer?.status ?? "not done"}${trouble ? ` (${troubleText(trouble)})` : ""}`);
     if (isKilled) return this.#kill(request);
 
     await clock.sleep(clock.random() * LATENCY_MS + (consequence?.delayMs ?? 0));
     if (!this.#isAlive) return NEVER;
     races.passed(request, answer?.status, "client");
     const seen = consequence ? consequence.seen(answer as WireAnswer) : (answer as WireAnswer);
-    if (seen === answer) watch.answered(request, answer);
+    if (answer && seen === answer) watch.answered(request, answer);
     return seen;
   }
 

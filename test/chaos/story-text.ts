@@ -39,10 +39,11 @@ function actText(act: Act): string {
     case "wait":
       return `wait ${act.minutes} minutes`;
     case "retire the invitations API":
+    case "retire some of the invitations API":
     case "expire the tokens":
       return act.deed;
     default:
-      return `${act.deed} somebody (${act.whom})${/invite|add|change/.test(act.deed) ? ` ${act.roles}` : ""}`;
+      return `${act.deed} somebody (${act.whom})${/invite|add|change/.test(act.deed) ? ` ${JSON.stringify(act.access)}` : ""}`;
   }
 }
 

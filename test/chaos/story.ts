@@ -1,4 +1,5 @@
 import * as fc from "fast-check";
+import type { Access } from "../atlas/organization.ts";
 import type { Settings } from "../atlas/settings.ts";
 import { TROUBLE_KINDS, type Trouble, type TroubleKind, troubleOf, type When } from "./trouble.ts";
 
@@ -38,8 +39,8 @@ export type Edit =
 
 /** What people do in Atlas; `whom` picks one of those to whom it can be done. */
 export type Act =
-  | { deed: PersonalDeed; whom: number; roles: string[] }
-  | { deed: "retire the invitations API" | "expire the tokens" }
+  | { deed: PersonalDeed; whom: number; access: Partial<Access> }
+  | { deed: "retire the invitations API" | "retire some of the invitations API" | "expire the tokens" }
   | { deed: "wait"; minutes: number };
 
 export type PersonalDeed =
@@ -107,6 +108,11 @@ const groupRoleAssignments = fc.array(
   { maxLength: 2 },
 );
 
+const access: fc.Arbitrary<Partial<Access>> = fc.record(
+  { roles, teamIds, groupRoleAssignments },
+  { requiredKeys: [] },
+);
+
 const declarationModel: { [Name in keyof Declaration]: fc.Arbitrary<Declaration[Name]> } = {
   person: fc.nat(PEOPLE - 1),
   shouted: fc.boolean(),
@@ -154,8 +160,9 @@ const OTHER_DEEDS: PersonalDeed[] = [
 
 function actOf(deeds: PersonalDeed[]): fc.Arbitrary<Act> {
   return fc.oneof(
-    { weight: 30, arbitrary: fc.record({ deed: fc.constantFrom(...deeds), whom: fc.nat(11), roles }) },
+    { weight: 30, arbitrary: fc.record({ deed: fc.constantFrom(...deeds), whom: fc.nat(11), access }) },
     { weight: 1, arbitrary: fc.constant({ deed: "retire the invitations API" as const }) },
+    { weight: 1, arbitrary: fc.constant({ deed: "retire some of the invitations API" as const }) },
     { weight: 2, arbitrary: fc.constant({ deed: "expire the tokens" as const }) },
     {
       weight: 3,
@@ -207,7 +214,15 @@ const settings: fc.Arbitrary<Partial<Settings>> = fc.record(
     newIdOnAcceptance: fc.boolean(),
     secondInvite: fc.constantFrom("replace", "keep", "refuse"),
     usersConflict: fc.constantFrom<Settings["usersConflict"][]>(409, 400),
+    listsExpired: fc.boolean(),
     ignoresOnCreate: fc.subarray<Settings["ignoresOnCreate"][number]>(["teamIds", "groupRoleAssignments"]),
+    ignoresOnUpdate: fc.subarray<Settings["ignoresOnUpdate"][number]>([
+      "teamIds",
+      "groupRoleAssignments",
+      "roles",
+    ]),
+    omittedOnUpdate: fc.constantFrom("kept", "reset"),
+    addsRoles: fc.constantFrom(["ORG_READ_ONLY"], ["ORG_MEMBER"]),
     invitationThrottle: fc.record({ limit: fc.constantFrom(3, 2), refusedCount: fc.boolean() }),
     rateLimit: fc.constant({ capacity: 8, refill: 4, perSeconds: 60 }),
     retryAfter: fc.constantFrom("seconds", "date", "absent"),

@@ -2,8 +2,11 @@ import * as fc from "fast-check";
 import type { Answer } from "../atlas/answer.ts";
 import { connectionError, type WireAnswer, type WireRequest } from "./wire.ts";
 
-/** Before Atlas has done the work, or after it. */
-export type When = "before" | "after";
+/** Before Atlas has done the work, after it, or while it is still at work, which it goes on with. */
+export type When = "before" | "during" | "after";
+
+// Recorded for an invitation: 326 to 358 ms.
+export const WORK_MS = 358;
 
 /** What goes wrong with a request, and with as many of the next ones as `times` says. */
 export type Trouble = { times: number } & (
@@ -17,7 +20,7 @@ export type Trouble = { times: number } & (
   | { kind: "slow"; seconds: number }
 );
 
-const when = fc.constantFrom<When[]>("before", "after");
+const when = fc.constantFrom<When[]>("before", "during", "after");
 const alone = <Kind extends string>(kind: Kind) => fc.constant({ kind });
 
 const KINDS = {
@@ -83,18 +86,20 @@ export function fits({ kind }: Trouble, { method, target }: WireRequest): boolea
 /** What came of a request in trouble: whether Atlas does the work, and what the client sees of it, and when. */
 export interface Consequence {
   isDone: boolean;
+  /** Whether Atlas does the work only after the client has seen what it sees. */
+  isLate?: boolean;
   delayMs?: number;
   /** Throws for a connection that failed; the answer is Atlas's own where the work was done. */
   seen(answer: WireAnswer): WireAnswer;
 }
 
 export function consequenceOf(trouble: Trouble, now: number): Consequence {
-  const instead = (isDone: boolean, answer: Partial<WireAnswer> & { status: number }): Consequence => ({
-    isDone,
+  const instead = (when: When, answer: Partial<WireAnswer> & { status: number }): Consequence => ({
+    ...workOf(when),
     seen: () => ({ headers: {}, text: "", ...answer }),
   });
-  const broken = (isDone: boolean, code: string, message: string): Consequence => ({
-    isDone,
+  const broken = (when: When, code: string, message: string): Consequence => ({
+    ...workOf(when),
     seen: () => {
       throw connectionError(code, message);
     },
@@ -102,28 +107,28 @@ export function consequenceOf(trouble: Trouble, now: number): Consequence {
   switch (trouble.kind) {
     case "throttle":
       return instead(
-        false,
+        "before",
         error(400, trouble.errorCode, "Rate limit of 10 invitations per 1 minutes exceeded"),
       );
     case "limit":
-      return instead(false, {
+      return instead("before", {
         ...error(429, "RATE_LIMITED", "Too many requests."),
         headers: retryAfter(trouble.retryAfter, now),
       });
     case "unavailable":
-      return instead(trouble.when === "after", { status: trouble.status, text: trouble.body });
+      return instead(trouble.when, { status: trouble.status, text: trouble.body });
     case "refused":
       return instead(
-        false,
+        "before",
         trouble.errorCode ? error(trouble.status, trouble.errorCode, "No.") : { status: trouble.status },
       );
     case "cut":
-      return broken(trouble.when === "after", "ECONNRESET", "read ECONNRESET");
+      return broken(trouble.when, "ECONNRESET", "read ECONNRESET");
     case "unsent":
-      return broken(false, "ECONNREFUSED", "connect ECONNREFUSED");
+      return broken("before", "ECONNREFUSED", "connect ECONNREFUSED");
     case "silence":
       return {
-        isDone: trouble.when === "after",
+        ...workOf(trouble.when),
         delayMs: 60_000,
         seen: () => {
           throw new DOMException("The operation was aborted due to timeout", "TimeoutError");
@@ -134,12 +139,16 @@ export function consequenceOf(trouble: Trouble, now: number): Consequence {
     case "garbage":
       return { isDone: true, seen: ({ status, headers }) => ({ status, headers, text: '{"id":12,' }) };
     case "portal":
-      return instead(false, { status: 200, text: "<html>Please log in</html>" });
+      return instead("before", { status: 200, text: "<html>Please log in</html>" });
     case "redirect":
-      return instead(false, { status: 307, headers: { Location: "https://elsewhere.example.com/" } });
+      return instead("before", { status: 307, headers: { Location: "https://elsewhere.example.com/" } });
     case "slow":
       return { isDone: true, delayMs: trouble.seconds * 1000, seen: (answer) => answer };
   }
+}
+
+function workOf(when: When): Pick<Consequence, "isDone" | "isLate"> {
+  return { isDone: when !== "before", isLate: when === "during" };
 }
 
 function error(status: number, errorCode: string, detail: string) {

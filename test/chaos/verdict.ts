@@ -1,4 +1,5 @@
 import type { Person } from "../atlas/organization.ts";
+import type { Settings } from "../atlas/settings.ts";
 import { isSameAccess } from "./access.ts";
 import type { Atlas } from "./atlas.ts";
 import type { EngineModel, Failure, Program, Properties, Resource } from "./engine-model.ts";
@@ -44,7 +45,7 @@ export function checkEnding(
     );
     const wrong =
       (held && unlikeState(resource?.outputs, held.person)) ??
-      (failure ? unjustified(atlas, failure) : unfulfilled(declared, held));
+      (failure ? unjustified(atlas, failure) : unfulfilled(declared, held, atlas.settings));
     if (wrong) throw new Violation(`${name}, in the end: ${wrong}`);
   }
   for (const { name, old } of condemned) {
@@ -55,7 +56,11 @@ export function checkEnding(
 }
 
 /** What is wrong when nothing failed. */
-function unfulfilled(declared: Subject | undefined, stored: Stored | undefined): string | undefined {
+function unfulfilled(
+  declared: Subject | undefined,
+  stored: Stored | undefined,
+  settings: Settings,
+): string | undefined {
   if (!declared) return `${stored?.properties.username} is not declared, and still in the state`;
   const { username, onAccepted, reinviteExpired } = declared.properties;
   if (stored?.properties.username !== username.toLowerCase()) return `${username} is not in the state`;
@@ -69,7 +74,7 @@ function unfulfilled(declared: Subject | undefined, stored: Stored | undefined):
     case "ACTIVE":
       if (onAccepted !== "manage") return isKept ? undefined : `a change of ${username} was swallowed`;
   }
-  return unlikeDeclared(declared.properties, declared.person, "create", []);
+  return unlikeDeclared(declared.properties, declared.person, "create", settings);
 }
 
 /** What is wrong about an error that does not go away: it is not the one that the lifecycle has for this. */
@@ -90,5 +95,6 @@ function unjustified(atlas: Atlas, { operation, error }: Failure): string | unde
   }[kind];
   // The other resource has an error of its own.
   if (kind === "delete" && error.message.includes("could not be created")) return undefined;
+  if (atlas.settings.ignoresOnUpdate.length > 0 && error.message.includes("did not take")) return undefined;
   return due && error.message.includes(due) ? undefined : `it fails for good: ${error.message}`;
 }

@@ -1,4 +1,5 @@
 import type { Organization, Person } from "../atlas/organization.ts";
+import type { Settings } from "../atlas/settings.ts";
 import {
   type DeclaredAccess,
   FIELDS,
@@ -207,17 +208,22 @@ export class Watch {
   /** What is wrong with an operation that succeeded, given what Atlas knows of the person. */
   #unlike(operation: Operation, result: Properties): string | undefined {
     const { kind, inputs, stored, storedInputs } = operation;
+    const { settings } = this.#atlas;
     const { orgId, username } = declaredIn(inputs ?? stored);
     const person = this.#atlas.find(orgId, { ...stored, username });
     switch (kind) {
       case "create":
       case "update": {
         const declared = declaredIn(inputs);
-        // Nothing is asked of Atlas where only the choices for later change.
-        if (storedInputs && isSameAccess(declaredIn(storedInputs), declared)) return undefined;
+        // Nothing is asked of Atlas where only the choices for later change, or where it has all of it already.
+        const isAlreadySo =
+          storedInputs &&
+          (isSameAccess(declaredIn(storedInputs), declared) ||
+            grantsDeclared(declaredIn(stored), declared, settings));
+        if (isAlreadySo) return undefined;
         const isAsPlanned = person?.status === "ACTIVE" && declaredIn(stored)?.onAccepted === "manage";
         const found = isAsPlanned ? withoutUnplanned(person, declaredIn(stored), declared) : person;
-        return unlikeDeclared(declared, found, kind, this.#atlas.settings.addsRoles);
+        return unlikeDeclared(declared, found, kind, settings);
       }
       case "read":
         return unlikeState(result.id ? (result.props as Properties) : undefined, person);
@@ -261,7 +267,7 @@ function change(
   was: Person,
   is: Person,
   { kind, inputs, stored, storedInputs }: Operation,
-  { addsRoles, omittedOnUpdate }: Atlas["settings"],
+  { addsRoles, omittedOnUpdate }: Settings,
 ): string | undefined {
   if (kind !== "create" && kind !== "update") return "was changed";
   if (is.status !== was.status) return `became ${is.status}`;
@@ -280,11 +286,12 @@ function change(
       if (!wanted.includes(grant) && !isRestored && !addsRoles.includes(grant))
         return `was given ${grant}, which nobody declared`;
     }
+    // What Atlas resets is given back by the next request: the end of the operation is what counts.
+    if (omittedOnUpdate === "reset" && field !== "roles") continue;
     for (const grant of without(before, after)) {
       if (wanted.includes(grant)) return `lost ${grant}, which is declared`;
-      const isReset = omittedOnUpdate === "reset" && field !== "roles";
-      const mayGo = named.includes(grant) || (isManaged && !isAsPlanned) || isReset;
-      if (!mayGo) return `lost ${grant}, which no plan has named`;
+      if (!named.includes(grant) && !(isManaged && !isAsPlanned))
+        return `lost ${grant}, which no plan has named`;
     }
   }
   return undefined;
@@ -312,9 +319,9 @@ export function unlikeDeclared(
   declared: Declared,
   person: Person | undefined,
   kind: "create" | "update",
-  addsRoles: readonly string[],
+  settings: Settings,
 ): string | undefined {
-  const isAsDeclared = person && grantsDeclared(person, declared, addsRoles);
+  const isAsDeclared = person && grantsDeclared(person, declared, settings);
   switch (person?.status) {
     case "PENDING":
       return isAsDeclared ? undefined : "their invitation grants something else";

@@ -23,7 +23,7 @@ export class World {
     this.clock = new VirtualClock(chance(story.seed));
     const { now } = this.clock;
     this.#startedAt = now();
-    this.atlas = new Atlas(story.settings, story.organizations, now);
+    this.atlas = new Atlas(story.settings, story.organizations, now, this.clock.random);
     this.watch = new Watch(this.atlas, now);
     this.races = new Races(this.atlas, this.watch, now);
     this.deeds = new Deeds(this.atlas, this.watch, this.races, this.tell);
