@@ -11,7 +11,7 @@ import type { OrgInvitationInputs, OrgInvitationState } from "./lifecycle.ts";
 export type Properties = Record<string, unknown>;
 
 const id = v.pipe(v.string(), v.regex(/^[0-9a-f]{24}$/i, "is not one of Atlas's ids, 24 hexadecimal digits"));
-const optionalText = v.optional(v.nullish(v.string()));
+const optionalText = v.nullish(v.string());
 const roles = v.array(v.string());
 const assignments = v.array(v.object({ groupId: v.string(), roles: v.nullish(roles, []) }));
 
