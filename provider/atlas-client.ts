@@ -140,7 +140,8 @@ export class AtlasClient {
     } catch (error) {
       return { error };
     } finally {
-      debug?.(`${request.method} ${request.path} ${said} ${clock.monotonic() - askedAt} ms, try ${tries}`);
+      const tookMs = Math.round(clock.monotonic() - askedAt);
+      debug?.(`${request.method} ${request.path} ${said} ${tookMs} ms, try ${tries}`);
     }
   }
 
