@@ -362,7 +362,7 @@ export class Lifecycle {
     if (reset) answer = await send({ ...change, ...reset });
     if (!answer) return undefined;
 
-    const refused = difference(answer, change);
+    const refused = difference(answer, { ...change, ...reset });
     if (refused) throw new AtlasError(`${username} in ${orgId}: Atlas did not take ${refused}. ${NOT_TAKEN}`);
     const added = difference(change, answer, changed);
     if (added)
