@@ -217,13 +217,14 @@ export function checkInputs(
   const { success, output, issues = [] } = v.safeParse(Arguments, given);
   if (!success) {
     const failures = issues.map(failure);
-    const ignored = failures
-      .map(({ property }) => /^\w+/.exec(property)?.[0] ?? "")
-      .filter((name) => isDeepStrictEqual(given[name], olds[name]));
-    if (ignored.length < failures.length) {
-      return { inputs: given as unknown as OrgInvitationInputs, failures, warnings: [] };
-    }
     // With ignoreChanges, the engine puts the stored value in place of the program's: what Atlas has is no mistake.
+    const isStored = (name: string) =>
+      Object.hasOwn(olds, name) && isDeepStrictEqual(given[name], olds[name]);
+    const mistakes = failures.filter(({ property }) => !isStored(argumentOf(property)));
+    if (mistakes.length > 0) {
+      return { inputs: given as unknown as OrgInvitationInputs, failures: mistakes, warnings: [] };
+    }
+    const ignored = failures.map(({ property }) => argumentOf(property));
     const stored = Object.fromEntries(ignored.map((name) => [name, given[name]]));
     const unknown = Object.fromEntries(ignored.map((name) => [name, UNKNOWN]));
     const checked = checkInputs({ ...given, ...unknown });
@@ -247,6 +248,11 @@ function failure({ path, message }: v.BaseIssue<unknown>): CheckFailure {
   const keys = (path as v.IssuePathItem[]).map(({ key }) => key);
   const property = keys.map((key) => (typeof key === "number" ? `[${key}]` : `.${key}`)).join("");
   return { property: property.replace(/^\./, ""), reason: message };
+}
+
+/** The argument that a path begins with. */
+function argumentOf(property: string): string {
+  return property.replace(/[.[].*$/s, "");
 }
 
 /** A set that holds an unknown value has no one spelling yet. */

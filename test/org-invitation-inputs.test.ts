@@ -1,8 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import fc from "fast-check";
-import { expect, test } from "vitest";
-import { AtlasError } from "../provider/errors.ts";
-import { type CheckFailure, checkInputs, inputsOf, UNKNOWN } from "../provider/org-invitation-inputs.ts";
+import { describe, expect, test } from "vitest";
+import { type CheckFailure, checkInputs, UNKNOWN } from "../provider/org-invitation-inputs.ts";
 
 const orgId = "32b6e34b3d91647abb20e7b8";
 const project = "5f0000000000000000000002";
@@ -141,7 +140,6 @@ test("letter case, order and duplicates mean nothing, and the one spelling stays
         expect({ failures, warnings }).toEqual({ failures: [], warnings: [] });
         expect(checkInputs(said).inputs).toEqual(inputs);
         expect(checkInputs({ ...inputs })).toEqual({ inputs, failures: [], warnings: [] });
-        expect(inputsOf({ ...inputs })).toEqual(inputs);
       },
     ),
   );
@@ -633,28 +631,40 @@ test("a value without JSON is named all the same", () => {
   });
 });
 
-test("stored properties give their inputs, whatever else is stored", () => {
+describe("a stored value that no program may declare", () => {
+  // With ignoreChanges, the engine puts what is stored in place of what the program declares.
   const stored = {
-    ...least,
-    ...defaults,
-    status: "PENDING",
-    invitationId: orgId,
-    createdAt: "2026-08-10T03:03:37Z",
-    __provider: "exports.handler=…",
+    username: "ada@localhost",
+    roles: ["GROUP_OWNER", ""],
+    teamIds: ["team"],
+    groupRoleAssignments: [{ groupId: project, roles: [] }],
   };
 
-  expect(inputsOf(stored)).toEqual({ ...least, ...defaults });
-});
+  test.each(Object.entries(stored))("passes as it is where it is the %s", (name, value) => {
+    const olds = { ...least, ...defaults, [name]: value };
+    const given = { ...least, orgId: orgId.toUpperCase(), [name]: value };
+    expect(checkInputs(given, olds)).toEqual({ inputs: olds, failures: [], warnings: [] });
+  });
 
-test("stored properties of an older version get the defaults of this one", () => {
-  expect(inputsOf(least)).toEqual({ ...least, ...defaults });
-});
+  test("passes with others of its kind", () => {
+    const olds = { ...least, ...defaults, ...stored };
+    expect(checkInputs({ ...least, ...stored }, olds)).toEqual({ inputs: olds, failures: [], warnings: [] });
+  });
 
-test("a state that somebody wrote wrong is an error that names everything wrong with it", () => {
-  const use = () => inputsOf({ ...least, orgId: "myorg", onAccepted: "keep", status: "PENDING" });
+  test.each([
+    ["it is not the stored one", { ...least, roles: ["GROUP_READ_ONLY"] }],
+    ["nothing is stored", {}],
+    ["nothing is stored of it", { ...least, roles: undefined }],
+  ])("is refused where %s", (_, olds) => {
+    const { failures } = checkInputs({ ...least, roles: ["GROUP_OWNER"] }, olds);
+    expect(properties(failures)).toEqual(["roles[0]"]);
+  });
 
-  expect(use).toThrow(AtlasError);
-  expect(use).toThrow(
-    /^The state of this resource cannot be used\. orgId: "myorg" is not .*; onAccepted: "keep"/,
-  );
+  test("makes no other mistake pass, and is not told among them", () => {
+    const stored = { ...least, ...defaults, roles: ["GROUP_OWNER"] };
+    const mistakes = (given: object) => properties(checkInputs({ ...given }, stored).failures);
+    const others = { teamIds: ["team"], "-": true, "roles-": [], "mongodbatlas:orgId": orgId };
+    expect(mistakes({ ...stored, ...others })).toEqual(["-", "mongodbatlas:orgId", "roles-", "teamIds[0]"]);
+    expect(mistakes({ roles: stored.roles })).toEqual(["orgId", "username"]);
+  });
 });
