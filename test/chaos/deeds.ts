@@ -1,7 +1,7 @@
 import type { Access, Organization } from "../atlas/organization.ts";
 import type { Atlas, Subject } from "./atlas.ts";
+import type { KnownEdges } from "./known-edges.ts";
 import { bystanders, everybody } from "./people.ts";
-import type { Races } from "./races.ts";
 import type { Act, PersonalDeed } from "./story.ts";
 import type { Watch } from "./watch.ts";
 
@@ -21,13 +21,13 @@ const POSSIBLE: Record<PersonalDeed, string[]> = {
 export class Deeds {
   readonly #atlas: Atlas;
   readonly #watch: Watch;
-  readonly #races: Races;
+  readonly #edges: KnownEdges;
   readonly #tell: (line: string) => void;
 
-  constructor(atlas: Atlas, watch: Watch, races: Races, tell: (line: string) => void) {
+  constructor(atlas: Atlas, watch: Watch, edges: KnownEdges, tell: (line: string) => void) {
     this.#atlas = atlas;
     this.#watch = watch;
-    this.#races = races;
+    this.#edges = edges;
     this.#tell = tell;
   }
 
@@ -67,7 +67,6 @@ export class Deeds {
     const candidates = this.#atlas.organizations.flatMap((organization) =>
       everybody
         .filter((username) => POSSIBLE[deed].includes(organization.find(username)?.status ?? "nothing"))
-        .filter((username) => this.#races.allow(deed, organization, username))
         .map((username) => ({ organization, username })),
     );
     const concerned = candidates.find(
@@ -78,6 +77,7 @@ export class Deeds {
     const how = /invite|add|change/.test(deed) ? ` ${JSON.stringify(access)}` : "";
     this.#tell(`** ${deed} ${found.username} in ${found.organization.id}${how}`);
     this.#watch.acts(found.organization, found.username);
+    this.#edges.acts(deed, found.organization.id, found.username);
     this.#do(deed, found.organization, found.username, access);
   }
 

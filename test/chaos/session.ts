@@ -1,14 +1,14 @@
 import { DeathError, type Plugin } from "./engine-model.ts";
 import { forgetPeers } from "./peers.ts";
-import { AT_ONCE_MS } from "./races.ts";
 import type { Command } from "./story.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { consequenceOf, fits, type Trouble, troubleText, WORK_MS, wireAnswer } from "./trouble.ts";
 import { listen, type WireAnswer, type WireRequest } from "./wire.ts";
 import type { World } from "./world.ts";
 
-// Short enough that a look, and the request that follows it at once, take less than a second.
 const LATENCY_MS = 120;
+// A pause in the requests that is longer than this is a wait.
+const AT_ONCE_MS = 1_000;
 const NEVER = new Promise<never>(() => {});
 
 /**
@@ -51,7 +51,7 @@ export class Session {
 
   /** The command is over: the engine stops the processes, unless they were killed. */
   async end(): Promise<void> {
-    const { clock, watch, races } = this.#world;
+    const { clock, watch } = this.#world;
     const farewells = this.#surroundings.takeFarewells();
     if (this.#isAlive) await Promise.all(farewells.map((farewell) => farewell()));
     this.#isAlive = false;
@@ -59,7 +59,6 @@ export class Session {
     await clock.sleep(10_000);
     watch.endAll();
     forgetPeers();
-    races.forget();
   }
 
   #start(organization: number) {
@@ -74,7 +73,8 @@ export class Session {
   }
 
   async #exchange(request: WireRequest): Promise<WireAnswer> {
-    const { clock, races, watch, atlas, tell } = this.#world;
+    const { clock, edges, watch, atlas, tell } = this.#world;
+    const sentAt = clock.now();
     if (!this.#isAlive) return NEVER;
     const number = this.#requests++;
     const trouble = this.#troubleFor(number, request);
@@ -88,7 +88,7 @@ export class Session {
 
     const consequence = trouble && consequenceOf(trouble, clock.now());
     const work = (note: string) => {
-      const answer = watch.during(() => wireAnswer(atlas.answer(request)));
+      const answer = watch.during(sentAt, () => wireAnswer(atlas.answer(request)));
       tell(`   ${line(request)} ${answer.status}${note}`);
       return answer;
     };
@@ -97,12 +97,12 @@ export class Session {
     const answer = isDone ? work(note) : undefined;
     if (!isDone) tell(`   ${line(request)} not done${consequence?.isLate ? " yet" : ""}${note}`);
     if (consequence?.isLate) void clock.sleep(WORK_MS).then(() => work(" (late)"));
-    races.passed(request, answer?.status, "Atlas");
+    const comes = edges.answers(request);
     if (isKilled) return this.#kill(request);
 
     await clock.sleep(clock.random() * LATENCY_MS + (consequence?.delayMs ?? 0));
     if (!this.#isAlive) return NEVER;
-    races.passed(request, answer?.status, "client");
+    comes();
     const seen = consequence ? consequence.seen(answer as WireAnswer) : (answer as WireAnswer);
     if (answer && seen === answer) watch.answered(request, answer);
     return seen;

@@ -11,12 +11,10 @@ import {
 } from "./access.ts";
 import type { Atlas } from "./atlas.ts";
 import { currentOperation, type Operation, type Program, type Properties } from "./engine-model.ts";
+import { type KnownEdges, LISTS_ARE_SHARED_FOR_MS } from "./known-edges.ts";
 import { whoIs } from "./people.ts";
 import { Violation } from "./violation.ts";
 import type { WireAnswer, WireRequest } from "./wire.ts";
-
-// Lists are shared for so long, so that an operation may not know of what people did in that time before it.
-export const LISTS_ARE_SHARED_FOR_MS = 30_000;
 
 /** What is declared, or stored, about a person: what the checks need of it. */
 export type Declared = DeclaredAccess & {
@@ -46,10 +44,10 @@ interface UnderWay {
  */
 export class Watch {
   readonly #atlas: Atlas;
+  readonly #edges: KnownEdges;
   readonly #now: () => number;
   readonly #underWay = new Map<Operation, UnderWay>();
   readonly #lastActs = new Map<string, number>();
-  readonly #lastTouches = new Map<string, number>();
   /** The e-mails that the package has caused in this command, by person. */
   readonly #mails = new Map<string, number>();
   /** Whom the package has uninvited in this command, and not invited again. */
@@ -60,8 +58,9 @@ export class Watch {
   #startedAt = 0;
   #violation: Violation | undefined;
 
-  constructor(atlas: Atlas, now: () => number) {
+  constructor(atlas: Atlas, edges: KnownEdges, now: () => number) {
     this.#atlas = atlas;
+    this.#edges = edges;
     this.#now = now;
   }
 
@@ -77,12 +76,6 @@ export class Watch {
   /** Somebody in Atlas does something to a person. */
   acts(organization: Organization, username: string): void {
     this.#lastActs.set(whoIs(organization.id, username), this.#now());
-    this.#lastTouches.set(whoIs(organization.id, username), this.#now());
-  }
-
-  /** When anybody, or the package, last changed something about a person. */
-  lastTouch(organization: Organization, username: string): number {
-    return this.#lastTouches.get(whoIs(organization.id, username)) ?? Number.NEGATIVE_INFINITY;
   }
 
   /** An answer of Atlas has come to the package as it is. */
@@ -119,11 +112,11 @@ export class Watch {
   }
 
   /** Does the work of one request, and checks what it changes. */
-  during<Result>(work: () => Result): Result {
+  during<Result>(sentAt: number, work: () => Result): Result {
     const before = this.#atlas.organizations.map(({ users }) => users);
     const result = work();
     for (const [index, organization] of this.#atlas.organizations.entries()) {
-      this.#compare(organization, before[index] ?? [], organization.users);
+      this.#compare(organization, before[index] ?? [], organization.users, sentAt);
     }
     return result;
   }
@@ -133,31 +126,31 @@ export class Watch {
     if (this.#violation) throw this.#violation;
   }
 
-  #compare(organization: Organization, before: Person[], after: Person[]): void {
+  #compare(organization: Organization, before: Person[], after: Person[], sentAt: number): void {
     const added = after.filter(({ userId }) => !before.some((person) => person.userId === userId));
     for (const was of before) {
       const is =
         after.find(({ userId }) => userId === was.userId) ??
         added.find(({ username }) => organization.sameUsername(username, was.username));
-      if (!is) this.#judge(organization, was, (operation) => this.#removal(organization, was, operation));
-      else if (is.userId !== was.userId) this.#judge(organization, is, () => invitation(was));
-      else if (JSON.stringify(is) !== JSON.stringify(was)) {
-        this.#judge(organization, is, (operation) => {
-          return change(was, is, this.#granting(organization, is, operation), this.#atlas.settings);
-        });
-      }
+      if (JSON.stringify(is) === JSON.stringify(was) || this.#isKnownEdge(organization, was, sentAt))
+        continue;
+      this.#judge(was, (operation) => {
+        if (!is) return this.#removal(organization, was, operation);
+        if (is.userId !== was.userId) return invitation(was);
+        return change(was, is, this.#granting(organization, is, operation), this.#atlas.settings);
+      });
     }
     for (const is of added) {
-      this.#judge(organization, is, (operation) => this.#mail(organization, is, operation));
+      this.#judge(is, (operation) => this.#mail(organization, is, operation));
     }
   }
 
-  #judge(
-    organization: Organization,
-    { username }: Person,
-    wrongIn: (operation: Operation) => string | undefined,
-  ): void {
-    this.#lastTouches.set(whoIs(organization.id, username), this.#now());
+  #isKnownEdge({ id }: Organization, was: Person, sentAt: number): boolean {
+    if (was.status === "ACTIVE") return this.#edges.hasJustAccepted(id, was, sentAt);
+    return was.status === "PENDING" && this.#edges.wasJustInvited(id, was.username, sentAt);
+  }
+
+  #judge({ username }: Person, wrongIn: (operation: Operation) => string | undefined): void {
     const operation = currentOperation();
     const wrong = operation ? wrongIn(operation) : "was changed by no operation";
     if (wrong)

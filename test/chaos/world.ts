@@ -1,7 +1,7 @@
 import { Atlas } from "./atlas.ts";
 import { chance } from "./chance.ts";
 import { Deeds } from "./deeds.ts";
-import { Races } from "./races.ts";
+import { KnownEdges } from "./known-edges.ts";
 import type { Story } from "./story.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 import { Watch } from "./watch.ts";
@@ -12,7 +12,7 @@ export class World {
   readonly clock: VirtualClock;
   readonly atlas: Atlas;
   readonly watch: Watch;
-  readonly races: Races;
+  readonly edges: KnownEdges;
   readonly deeds: Deeds;
   /** What happened, line by line. */
   readonly history: string[] = [];
@@ -24,9 +24,9 @@ export class World {
     const { now } = this.clock;
     this.#startedAt = now();
     this.atlas = new Atlas(story.settings, story.organizations, now, this.clock.random);
-    this.watch = new Watch(this.atlas, now);
-    this.races = new Races(this.atlas, this.watch, now);
-    this.deeds = new Deeds(this.atlas, this.watch, this.races, this.tell);
+    this.edges = new KnownEdges(now);
+    this.watch = new Watch(this.atlas, this.edges, now);
+    this.deeds = new Deeds(this.atlas, this.watch, this.edges, this.tell);
   }
 
   tell = (line: string): void => {
