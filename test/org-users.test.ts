@@ -257,10 +257,12 @@ test.each([
   expect(scene.pages()).toEqual([1, 2, 1, 2, 1, 2]);
 });
 
-test("a page that is empty after a full one is an error after three starts", async () => {
+test("a page that is empty after a full one, whose last entry has no id, is an error after three starts", async () => {
   await using scene = await startScene();
   const results = Array(500).fill({ username: ada, orgMembershipStatus: "ACTIVE", roles: {} });
-  scene.atlas.fail({ path: /pageNum=1&/, status: 200, body: { results, totalCount: 501 }, times: 3 });
+  const body = { results, totalCount: 501 };
+  scene.atlas.fail({ path: /pageNum=1&/, status: 200, body, times: 3 });
+  scene.atlas.fail({ path: /pageNum=2&/, status: 200, body: { ...body, results: [] }, times: 3 });
 
   const error = await rejection(scene.list());
 
