@@ -352,7 +352,9 @@ export class Lifecycle {
     const isAsPlanned = isMember && state?.onAccepted === "manage";
     const change = changeOf(person, inputs, state, isAsPlanned);
     const changed = Object.keys(change) as AccessField[];
-    if (changed.length === 0) return person;
+    const asPlanned = (found: Person) =>
+      isAsPlanned ? withoutUnplanned(found, person, inputs, state) : found;
+    if (changed.length === 0) return asPlanned(person);
     const send = (change: PartialAccess) =>
       isMember
         ? api.updateMember(orgId, person, change, bounds)
@@ -367,7 +369,7 @@ export class Lifecycle {
     const added = difference(change, answer, changed);
     if (added)
       notify(`${username} in ${orgId}: Atlas gives ${added} besides what is declared. It is left so.`);
-    return isAsPlanned ? withoutUnplanned(answer, person, inputs, state) : answer;
+    return asPlanned(answer);
   }
 
   /** The direct request: it needs no look-up unless Atlas says that it knows no such pending invitation. */
