@@ -1,7 +1,7 @@
-import { DeathError, EngineModel, type Outcome, type Program } from "./engine-model.ts";
-import { address, whoIs } from "./people.ts";
+import { DeathError, type Outcome } from "./engine-model.ts";
 import { Session } from "./session.ts";
-import type { Act, Command, Declaration, Edit, Story } from "./story.ts";
+import { nameOf, organizationOf, Stack } from "./stack.ts";
+import type { Act, Command, Story } from "./story.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { isMildTrouble } from "./trouble.ts";
 import { checkEnding } from "./verdict.ts";
@@ -26,25 +26,17 @@ const CALM = {
 export class Run {
   readonly #world: World;
   readonly #surroundings: Surroundings;
-  readonly #engine: EngineModel;
-  readonly #declarations = new Map<number, Declaration>();
+  /** Two stacks that cannot know of each other. */
+  readonly #stacks: readonly [Stack, Stack];
   #session: Session | undefined;
 
   constructor(story: Story, surroundings: Surroundings) {
     this.#world = new World(story);
     this.#surroundings = surroundings;
-    const { watch, tell } = this.#world;
-    this.#engine = new EngineModel({
-      stackName: "dev",
-      plugin: (resource) => (this.#session as Session).plugin(this.#organizationOf(resource)),
-      begin: (operation) => watch.begin(operation),
-      end: (operation, outcome) => {
-        const { username } = (operation.inputs ?? operation.stored) as { username: string };
-        const error = "error" in outcome && (outcome.error as Error).message;
-        tell(`   ${operation.kind} of ${username}: ${error || "done"}`);
-        watch.end(operation, outcome);
-      },
-    });
+    const plugin = (resource: string) => {
+      return (this.#session as Session).plugin(organizationOf(resource, this.#world));
+    };
+    this.#stacks = [new Stack(this.#world, "dev", plugin), new Stack(this.#world, "other", plugin)];
   }
 
   get history(): string[] {
@@ -57,12 +49,13 @@ export class Run {
     this.#surroundings.onPrint = (line) => tell(`   > ${line}`);
     try {
       deeds.introduceBystanders();
-      for (const [slot, declaration] of story.program.entries()) this.#declare(slot, declaration);
-      if (story.isUp) await this.#run({ ...CALM, command: "up" });
-      for (const { edits, acts, command } of story.rounds) {
-        for (const edit of edits) this.#edit(edit);
+      const [first] = this.#stacks;
+      for (const [slot, declaration] of story.program.entries()) first.declare(slot, declaration);
+      if (story.isUp) await this.#run(first, { ...CALM, command: "up" });
+      for (const { stack, edits, acts, command } of story.rounds) {
+        for (const edit of edits) this.#stacks[stack].edit(edit);
         for (const act of acts) await this.#act(act);
-        await this.#run(command);
+        await this.#run(this.#stacks[stack], command);
       }
       tell("All trouble is over.");
       await this.#settle();
@@ -73,16 +66,27 @@ export class Run {
 
   /** Commands until they find nothing to do: then what is declared is so, or an error says why not. */
   async #settle(): Promise<void> {
+    const [first, other] = this.#stacks;
+    // Otherwise they would undo what the other does for ever.
+    other.leave(first);
     for (let round = 0; round < MOST_SETTLING_ROUNDS; round++) {
-      const up = await this.#run({ ...CALM, command: "up" });
-      const refresh = await this.#run({ ...CALM, command: "refresh" });
-      if (!up || !refresh) throw new Error("nobody kills a process now");
-      const hasSettled = up.changes === up.errors.length && refresh.changes + refresh.errors.length === 0;
-      if (hasSettled) {
-        return checkEnding(this.#world.atlas, this.#program(), this.#engine, up.errors);
+      const errors = [await this.#settled(other), await this.#settled(first)];
+      if (errors[0] && errors[1]) {
+        checkEnding(this.#world.atlas, other.program(), other.engine, errors[0]);
+        checkEnding(this.#world.atlas, first.program(), first.engine, errors[1]);
+        return;
       }
     }
     throw new Error("it never settles: there is always something left to do");
+  }
+
+  /** The errors that stay, where there is nothing left to do. */
+  async #settled(stack: Stack): Promise<Outcome["errors"] | undefined> {
+    const up = await this.#run(stack, { ...CALM, command: "up" });
+    const refresh = await this.#run(stack, { ...CALM, command: "refresh" });
+    if (!up || !refresh) throw new Error("nobody kills a process now");
+    const hasSettled = up.changes === up.errors.length && refresh.changes + refresh.errors.length === 0;
+    return hasSettled ? up.errors : undefined;
   }
 
   async #act(act: Act): Promise<void> {
@@ -93,14 +97,14 @@ export class Run {
   }
 
   /** Runs a command and what follows it; undefined where it was killed. */
-  async #run(command: Command): Promise<Outcome | undefined> {
+  async #run(stack: Stack, command: Command): Promise<Outcome | undefined> {
     const { clock, tell, watch } = this.#world;
-    tell(`$ pulumi ${command.command}`);
+    tell(`$ pulumi ${command.command}${stack === this.#stacks[1] ? " (the other stack)" : ""}`);
     const session = new Session(this.#world, this.#surroundings, command);
     this.#session = session;
     const finished = async () => {
       try {
-        const outcome = await this.#command(command);
+        const outcome = await this.#command(stack, command);
         await session.end();
         if (isMild(command)) demandRefusals(outcome.errors);
         return outcome;
@@ -115,80 +119,24 @@ export class Run {
     return outcome;
   }
 
-  #command({ command, ...given }: Command): Promise<Outcome> {
+  #command(stack: Stack, { command, ...given }: Command): Promise<Outcome> {
     const refresh = command.endsWith("--refresh");
     const targets = given.targets && new Set(given.targets.map(nameOf));
     const replaced = new Set(given.replaced.map(nameOf));
     const options = { ...given, refresh, replaced, targets };
     const isUp = command.startsWith("up");
-    const program = [...this.#program()].filter(([name]) => isUp && (!targets || targets.has(name)));
+    const program = [...stack.program()].filter(([name]) => isUp && (!targets || targets.has(name)));
     this.#world.watch.begins({ program: new Map(program), replaced });
     switch (command) {
       case "up":
       case "up --refresh":
-        return this.#engine.up(this.#program(), options);
+        return stack.engine.up(stack.program(), options);
       case "refresh":
-        return this.#engine.refresh(options);
+        return stack.engine.refresh(options);
       case "destroy":
       case "destroy --refresh":
-        return this.#engine.destroy(options);
+        return stack.engine.destroy(options);
     }
-  }
-
-  /** Edits the program; what no program may say is left out. */
-  #edit(edit: Edit): void {
-    const all = [...this.#declarations];
-    switch (edit.edit) {
-      case "declare":
-        this.#declare(edit.slot, edit.declaration);
-        return;
-      case "change": {
-        const old = this.#declarations.get(edit.slot);
-        if (old) this.#declare(edit.slot, { ...old, ...edit.changes });
-        return;
-      }
-      case "remove":
-        this.#declarations.delete(edit.slot);
-        return;
-      case "rename": {
-        const old = this.#declarations.get(edit.slot);
-        this.#declarations.delete(edit.slot);
-        if (old) this.#declare(edit.to, old);
-        return;
-      }
-      case "shift":
-        this.#declarations.clear();
-        for (const [slot, declaration] of all) {
-          const to = slot + edit.by * this.#world.story.organizations;
-          if (to >= 0) this.#declare(to, declaration);
-        }
-    }
-  }
-
-  /** A program declares a person once. */
-  #declare(slot: number, declaration: Declaration): void {
-    const who = (slot: number, { person }: Declaration) => whoIs(this.#orgId(slot), address(person));
-    const isTaken = [...this.#declarations].some(
-      ([other, one]) => other !== slot && who(other, one) === who(slot, declaration),
-    );
-    if (!isTaken) this.#declarations.set(slot, declaration);
-  }
-
-  #program(): Program {
-    return new Map(
-      [...this.#declarations].map(([slot, { person, shouted, deleteBeforeReplace, ...given }]) => {
-        const args = { orgId: this.#orgId(slot), username: address(person, shouted), ...given };
-        return [nameOf(slot), { args: JSON.parse(JSON.stringify(args)), deleteBeforeReplace }];
-      }),
-    );
-  }
-
-  #organizationOf(resource: string): number {
-    return Number(resource.replace(/\D/g, "")) % this.#world.story.organizations;
-  }
-
-  #orgId(slot: number): string {
-    return this.#world.atlas.organizations[this.#organizationOf(nameOf(slot))]?.id ?? "";
   }
 }
 
@@ -210,8 +158,4 @@ function demandRefusals(errors: Outcome["errors"]): void {
       REFUSAL.test(error.message) || (operation.kind === "delete" && TWICE_LOST.test(error.message));
     if (!isDue) throw new Violation(`a little trouble was too much: ${error.message}`);
   }
-}
-
-function nameOf(slot: number): string {
-  return `resource${slot}`;
 }

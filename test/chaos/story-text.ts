@@ -17,7 +17,8 @@ export function storyText({
     world,
     ...program.map((declaration, slot) => editText({ edit: "declare", slot, declaration })),
     ...(isUp ? ["$  pulumi up"] : []),
-    ...rounds.flatMap(({ edits, acts, command }) => [
+    ...rounds.flatMap(({ stack, edits, acts, command }) => [
+      ...(stack === 1 ? ["(in the other stack)"] : []),
       ...edits.map(editText),
       ...acts.map((act) => `** ${actText(act)}`),
       ...commandText(command),

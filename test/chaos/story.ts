@@ -74,6 +74,8 @@ export interface Command {
 
 /** The program is edited, people act, and then somebody runs a command. */
 export interface Round {
+  /** The second one is another program, which may declare the same people. */
+  stack: 0 | 1;
   edits: Edit[];
   acts: Act[];
   command: Command;
@@ -235,6 +237,7 @@ const settings: fc.Arbitrary<Partial<Settings>> = fc.record(
 function storyOf(deeds: PersonalDeed[], kinds: TroubleKind[]): fc.Arbitrary<Story> {
   const act = actOf(deeds);
   const round = fc.record({
+    stack: fc.constantFrom<(0 | 1)[]>(0, 0, 0, 0, 1),
     edits: fc.array(edit, { maxLength: 4 }),
     acts: fc.array(act, { maxLength: 4 }),
     command: commandOf(act, troubleOf(kinds)),
