@@ -1,28 +1,40 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { connect, createServer } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { systemClock } from "../provider/clock.ts";
 import * as provider from "../provider/org-invitation-provider.ts";
+import { Transport } from "../provider/transport.ts";
 import type { Organization } from "./atlas/organization.ts";
 import { SimulatedAtlas } from "./atlas/simulated-atlas.ts";
+import { gate } from "./lifecycle-scene.ts";
 
 const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 const __provider = "the provider text";
 const ada = "ada@example.com";
-const orgId = "32b6e34b3d91647abb20e7b8";
+// Processes tell each other whom they declare: two runs of this file are to declare different people.
+const orgId = randomBytes(12).toString("hex");
 const team = "5f0000000000000000000001";
 const declared = { orgId, username: ada, roles: ["ORG_MEMBER"] };
-const inputs = {
-  ...declared,
-  teamIds: [],
-  groupRoleAssignments: [],
-  onAccepted: "fail",
-  reinviteExpired: false,
-};
+const defaults = { onAccepted: "fail", reinviteExpired: false };
+const inputs = { ...declared, ...defaults };
 const news = { ...inputs, __provider };
+const nothing = { teamIds: [], groupRoleAssignments: [] };
+/** As 0.1.0 stored it: what was left out, as an empty list. */
+const stored010 = { ...inputs, ...nothing, status: "PENDING", __provider };
+
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
+type Properties = Record<string, unknown>;
 
 let atlas: SimulatedAtlas;
 let organization: Organization;
 let settings: Record<string, string>;
+let listeners: Record<(typeof SIGNALS)[number], NodeJS.SignalsListener[]>;
 
 beforeEach(async () => {
+  listeners = { SIGINT: process.listeners("SIGINT"), SIGTERM: process.listeners("SIGTERM") };
   for (const name of Object.keys(process.env).filter((name) => /^(MONGODB_ATLAS|MCLI)_/.test(name))) {
     vi.stubEnv(name, undefined);
   }
@@ -34,14 +46,21 @@ beforeEach(async () => {
     "mongodbatlas:publicKey": publicKey,
     "mongodbatlas:privateKey": privateKey,
   };
-  provider.configure({ config: { get: (name: string) => settings[name] } as never });
+  nextRun();
 });
 
 afterEach(async () => {
   vi.unstubAllEnvs();
   vi.restoreAllMocks();
   await atlas.stop();
+  // A connection waits for the end of the process.
+  for (const signal of SIGNALS) for (const end of endings(signal)) process.off(signal, end);
 });
+
+/** What was added since the beginning of the test, to be called when the process ends. */
+function endings(signal: (typeof SIGNALS)[number]) {
+  return process.listeners(signal).filter((listener) => !listeners[signal].includes(listener));
+}
 
 /** What the plugin prints meanwhile, line by line. */
 async function printed(run: () => Promise<unknown>): Promise<unknown[]> {
@@ -50,10 +69,36 @@ async function printed(run: () => Promise<unknown>): Promise<unknown[]> {
   return print.mock.calls.flat();
 }
 
+const urn = (name: string) =>
+  `urn:pulumi:dev::people::pulumi-nodejs:dynamic/mongodbatlas:OrgInvitation::${name}`;
+
+/** What the engine does to create a resource. */
+async function created(name: string, args: Properties = news) {
+  const { inputs = {} } = await provider.check({}, { ...args, __resource: urn(name) });
+  const { id, outs } = await provider.create({ ...inputs, __provider });
+  return { id, outs: { ...outs, __provider } as Properties, inputs: { ...inputs, __provider } as Properties };
+}
+
+/** What the engine does with a resource that stays as it is. */
+async function kept(name: string, { id, outs, inputs }: Awaited<ReturnType<typeof created>>) {
+  const checked = await provider.check(inputs, { ...inputs, __resource: urn(name) });
+  return provider.diff(id, outs, { ...checked.inputs, __provider });
+}
+
+/** The next run of Pulumi, in a process of its own. */
+function nextRun(): void {
+  provider.configure({ config: { get: (name: string) => settings[name] } as never });
+}
+
 describe("check", () => {
   test("fills in defaults and brings inputs to one spelling", async () => {
     const given = { ...declared, orgId: orgId.toUpperCase(), username: "Ada@Example.com", __provider };
     expect(await provider.check({}, given)).toEqual({ inputs, failures: [] });
+    const lists = { ...nothing, __resource: urn("ada") };
+    expect(await provider.check({}, { ...given, ...lists })).toEqual({
+      inputs: { ...inputs, ...nothing },
+      failures: [],
+    });
   });
 
   test("reports failures at their property path", async () => {
@@ -69,48 +114,87 @@ describe("check", () => {
   });
 
   test("keeps the status that a refresh found, and only that", async () => {
-    expect(await provider.check({ status: "ACCEPTED" }, news)).toEqual({
-      inputs: { ...inputs, status: "ACCEPTED" },
+    const expired = { status: "EXPIRED", expiresAt: "2026-09-09T03:03:37Z" };
+    for (const status of [{ status: "ACCEPTED" }, { status: "REJECTED" }, { status: "EXPIRED" }, expired]) {
+      expect(await provider.check({ ...inputs, ...status }, news)).toEqual({
+        inputs: { ...inputs, ...status },
+        failures: [],
+      });
+    }
+    for (const olds of [undefined, {}, inputs, { ...inputs, ...expired, status: "PENDING" }]) {
+      expect(await provider.check(olds, { ...news, status: UNKNOWN })).toEqual({ inputs, failures: [] });
+    }
+  });
+
+  test("passes what a program may not declare where ignoreChanges puts what is stored in its place", async () => {
+    const roles = ["GROUP_OWNER"];
+    expect(await provider.check({ ...inputs, roles }, { ...news, roles })).toEqual({
+      inputs: { ...inputs, roles },
       failures: [],
     });
-    expect(await provider.check({}, { ...news, status: UNKNOWN })).toEqual({ inputs, failures: [] });
+    const { failures } = await provider.check(inputs, { ...news, roles });
+    expect(failures).toHaveLength(1);
   });
 });
 
 describe("diff", () => {
   const diff = (olds: object, changes: object) =>
     provider.diff("id", { ...news, ...olds }, { ...news, ...changes });
+  const update = { replaces: [], deleteBeforeReplace: false };
 
   test("leaves what can be updated to the engine", async () => {
-    expect(await diff({ status: "PENDING" }, { roles: ["ORG_OWNER"], onAccepted: "manage" })).toEqual({
-      replaces: [],
-      deleteBeforeReplace: true,
-    });
+    const changes = { roles: ["ORG_OWNER"], onAccepted: "manage" };
+    expect(await diff({ status: "PENDING" }, changes)).toEqual(update);
+    expect(await diff({ status: "PENDING" }, {})).toEqual(update);
   });
 
-  test("replaces for another organization or person, also where they are not known yet", async () => {
-    const replaces = ["orgId", "username"];
+  test("replaces for another organization or person, the new one first, also where they are unknown", async () => {
     const others = { orgId: "5f0000000000000000000009", username: "grace@example.com" };
-    expect(await diff({}, others)).toEqual({ replaces, deleteBeforeReplace: true });
-    expect(await diff({}, { orgId: UNKNOWN })).toMatchObject({ replaces: ["orgId"] });
+    const replaces = ["orgId", "username"];
+    expect(await diff({}, others)).toEqual({ replaces, deleteBeforeReplace: false });
+    expect(await diff({}, { orgId: UNKNOWN })).toEqual({ replaces: ["orgId"], deleteBeforeReplace: false });
   });
 
-  test("takes letter case for no change", async () => {
+  test("takes letter case for no change, nor the address that Atlas has of the same person", async () => {
     const shouted = { orgId: orgId.toUpperCase(), username: "ADA@example.com" };
-    expect(await diff(shouted, {})).toMatchObject({ replaces: [] });
+    expect(await diff(shouted, {})).toEqual(update);
+    const known = { username: "ada.l@example.com", __knownAs: ada };
+    expect(await diff(known, {})).toEqual(update);
+    expect(await diff(known, { username: "grace@example.com" })).toMatchObject({ replaces: ["username"] });
   });
 
   test("replaces what a state written by hand says nothing of", async () => {
-    expect(await provider.diff("id", { __provider }, news)).toMatchObject({
-      replaces: ["orgId", "username"],
+    const replaces = ["orgId", "username"];
+    expect(await provider.diff("id", { __provider }, news)).toMatchObject({ replaces });
+  });
+
+  test("replaces an expired invitation only where that is asked for, the old one first", async () => {
+    const replaced = { changes: true, replaces: ["expiresAt"], deleteBeforeReplace: true };
+    const reinvited = { reinviteExpired: true };
+    expect(await diff({ status: "EXPIRED" }, reinvited)).toEqual(replaced);
+    expect(await diff({ status: "EXPIRED" }, {})).toEqual(update);
+    expect(await diff({ status: "PENDING" }, reinvited)).toEqual(update);
+  });
+
+  test("replaces an expired invitation by one to somebody else, the new one first", async () => {
+    const changes = { reinviteExpired: true, username: "grace@example.com" };
+    expect(await diff({ status: "EXPIRED" }, changes)).toEqual({
+      changes: true,
+      replaces: ["username", "expiresAt"],
+      deleteBeforeReplace: false,
     });
   });
 
-  test("replaces an expired invitation only where that is asked for", async () => {
-    const replaced = { changes: true, replaces: ["expiresAt"], deleteBeforeReplace: true };
-    expect(await diff({ status: "EXPIRED" }, { reinviteExpired: true })).toEqual(replaced);
-    expect(await diff({ status: "EXPIRED" }, {})).toMatchObject({ replaces: [] });
-    expect(await diff({ status: "PENDING" }, { reinviteExpired: true })).toMatchObject({ replaces: [] });
+  test("finds no change where 0.1.0 stored an empty list for what is left out", async () => {
+    expect(await provider.diff("id", stored010, news)).toEqual({ ...update, changes: false });
+    const teamIds = [team];
+    expect(await provider.diff("id", { ...stored010, teamIds }, { ...news, teamIds })).toEqual({
+      ...update,
+      changes: false,
+    });
+    for (const changes of [{ roles: ["ORG_OWNER"] }, { teamIds }, { teamIds: [] }, { teamIds: UNKNOWN }]) {
+      expect(await provider.diff("id", stored010, { ...news, ...changes })).toEqual(update);
+    }
   });
 });
 
@@ -121,6 +205,7 @@ describe("the life of a resource", () => {
     expect(id).toBe(invitation?.invitationId);
     expect(outs).toEqual({
       ...inputs,
+      ...nothing,
       status: "PENDING",
       invitationId: id,
       createdAt: invitation?.createdAt,
@@ -128,29 +213,36 @@ describe("the life of a resource", () => {
       inviterUsername: settings["mongodbatlas:publicKey"],
       orgName: "Example",
     });
-    // The host cannot answer with what is undefined.
-    expect(Object.values(outs ?? {})).not.toContain(undefined);
     const state = { ...outs, __provider };
 
     organization.change(ada, { roles: ["ORG_OWNER"], teamIds: [team] });
     const found = { roles: ["ORG_OWNER"], teamIds: [team] };
-    expect(await provider.read(id, state)).toEqual({
+    const read = await provider.read(id, state);
+    expect(read).toEqual({
       id,
-      props: { ...outs, ...found },
-      inputs: { ...inputs, ...found },
+      props: { ...outs, ...found, __declared: { teamIds: null } },
+      inputs: { ...inputs, roles: ["ORG_OWNER"] },
     });
 
-    const { outs: updated } = await provider.update(
-      id,
-      { ...state, ...found },
-      { ...news, roles: ["ORG_READ_ONLY"] },
-    );
-    expect(updated).toEqual({ ...outs, roles: ["ORG_READ_ONLY"] });
+    const changed = { ...news, roles: ["ORG_READ_ONLY"], teamIds: [] };
+    const { outs: updated } = await provider.update(id, { ...read.props, __provider }, changed);
+    expect(updated).toEqual({ ...outs, roles: ["ORG_READ_ONLY"], __declared: { teamIds: [] } });
     expect(organization.find(ada)).toMatchObject({ roles: ["ORG_READ_ONLY"], teamIds: [] });
 
     await provider.delete(id, { ...updated, __provider });
     expect(organization.users).toEqual([]);
     expect(await provider.read(id, { ...updated, __provider })).toEqual({});
+  });
+
+  test("has no property that is undefined, which the host could not answer with", async () => {
+    organization.rewrite(ada, ({ expiresAt: _, inviterUsername: __, orgName: ___, ...view }) => view);
+    const { id, outs } = await provider.create(news);
+    const { props, inputs } = await provider.read(id, { ...outs, teamIds: [team], __provider });
+    const { outs: updated } = await provider.update(id, { ...props }, { ...news, roles: ["ORG_OWNER"] });
+    for (const properties of [outs, props, inputs, updated]) {
+      expect(properties).toMatchObject({ username: ada });
+      expect(Object.values(properties as object)).not.toContain(undefined);
+    }
   });
 
   test("shows among the inputs what became of a person", async () => {
@@ -171,6 +263,27 @@ describe("the life of a resource", () => {
     const read = await provider.read(id, { ...outs, __provider });
     expect(read.inputs).toEqual({ ...inputs, status: "EXPIRED", expiresAt });
     expect(await provider.check(read.inputs, news)).toEqual({ inputs: read.inputs, failures: [] });
+  });
+
+  test("keeps the inputs that 0.1.0 stored where a refresh finds nothing new", async () => {
+    const { id, outs } = await provider.create(news);
+    const { __declared: _, ...rest } = { ...outs, ...nothing } as Properties;
+    const stored = { ...rest, __provider };
+    expect(await provider.read(id, stored)).toEqual({ id, props: rest });
+    expect(await provider.diff(id, stored, news)).toMatchObject({ changes: false });
+
+    nextRun();
+    organization.change(ada, { roles: ["ORG_OWNER"] });
+    expect(await provider.read(id, stored)).toMatchObject({ inputs: { ...inputs, roles: ["ORG_OWNER"] } });
+  });
+
+  test("goes on by the inputs that a refresh brings where what is declared is stored", async () => {
+    const { id, outs } = await provider.create({ ...news, ...nothing });
+    expect(await provider.read(id, { ...outs, __provider })).toEqual({
+      id,
+      props: outs,
+      inputs: { ...inputs, ...nothing },
+    });
   });
 
   test("takes the user's id where Atlas gave no invitation id", async () => {
@@ -195,7 +308,9 @@ describe("the life of a resource", () => {
     organization.invite(ada);
     const lines = await printed(() => provider.create(news));
     expect(lines).toEqual([
-      expect.stringMatching(/^ada@example.com was already invited to .* no other e-mail is sent\.$/),
+      expect.stringMatching(
+        /^ada@example.com was already invited to .* Destroying this resource cancels the invitation that owner@example.com sent\.$/,
+      ),
     ]);
   });
 
@@ -206,7 +321,14 @@ describe("the life of a resource", () => {
     const { invitationId } = organization.find(ada) ?? {};
     expect(error).toMatchObject({
       id: invitationId,
-      properties: { ...inputs, invitationId, status: "PENDING", teamIds: [], __provider },
+      properties: {
+        ...inputs,
+        invitationId,
+        status: "PENDING",
+        teamIds: [],
+        __declared: { teamIds: [team] },
+        __provider,
+      },
       reasons: [expect.stringContaining("was invited to")],
     });
     const { properties } = error as { properties: Record<string, unknown> };
@@ -224,8 +346,112 @@ describe("the life of a resource", () => {
 
   test("says what is wrong with a state that cannot be used", async () => {
     await expect(provider.read("id", { ...declared, roles: "ORG_MEMBER", __provider })).rejects.toThrow(
-      /^The state of this resource cannot be used\. roles: "ORG_MEMBER" is not a list/,
+      /^The state of this resource cannot be used, so nothing was sent\. roles: /,
     );
+  });
+
+  test.each(
+    ["orgId", "invitationId", "userId"].flatMap((name) =>
+      ["..", "", `${orgId}/../x`].map((id) => [name, id] as const),
+    ),
+  )("sends nothing for a state whose %s is %j", async (name, id) => {
+    organization.addMember(ada);
+    const state = { ...stored010, status: "ACCEPTED", onAccepted: "manage", [name]: id };
+    const operations = [
+      provider.read("id", state),
+      provider.update("id", state, { ...news, onAccepted: "manage", roles: ["ORG_OWNER"] }),
+      provider.delete("id", state),
+      ...(name === "orgId" ? [provider.create(state)] : []),
+    ];
+    for (const outcome of await Promise.allSettled(operations)) {
+      expect(outcome).toMatchObject({
+        reason: { message: expect.stringContaining(`${name}: is not one of`) },
+      });
+    }
+    expect(atlas.requests).toEqual([]);
+    expect(organization.users).toHaveLength(1);
+  });
+});
+
+describe("the resources of a run", () => {
+  let lines: unknown[];
+
+  beforeEach(() => {
+    lines = [];
+    vi.spyOn(console, "log").mockImplementation((line) => void lines.push(line));
+  });
+
+  const handedOver = `${ada} in ${orgId} is declared by another resource now: nothing was sent for the one that is deleted.`;
+
+  test("hand over a person whose resource is renamed", async () => {
+    const old = await created("ada");
+    nextRun();
+    await created("ada-l");
+    const before = organization.users;
+    await provider.delete(old.id, old.outs);
+    expect(organization.users).toEqual(before);
+    expect(lines.at(-1)).toBe(handedOver);
+  });
+
+  test("hand over a person in the run after one that ended between create and delete", async () => {
+    const old = await created("ada");
+    nextRun();
+    const renamed = await created("ada-l");
+    const before = organization.users;
+    nextRun();
+    await kept("ada-l", renamed);
+    await provider.delete(old.id, old.outs);
+    expect(organization.users).toEqual(before);
+    expect(lines.at(-1)).toBe(handedOver);
+    nextRun();
+    await provider.delete(renamed.id, renamed.outs);
+    expect(organization.users).toEqual([]);
+  });
+
+  test("send one new invitation where the replacement of a resource is forced", async () => {
+    const old = await created("ada");
+    expect(old.outs.__declaredBy).toMatch(/^[\w-]{12}$/);
+    nextRun();
+    const replaced = await created("ada");
+    await provider.delete(old.id, old.outs);
+    expect(atlas.mails).toHaveLength(2);
+    expect(organization.users).toMatchObject([{ status: "PENDING" }]);
+    expect(organization.find(ada)?.invitationId).not.toBe(old.id);
+    expect(await provider.read(replaced.id, replaced.outs)).toMatchObject({
+      id: organization.find(ada)?.invitationId,
+      props: { __declaredBy: old.outs.__declaredBy },
+    });
+  });
+
+  test("renew the invitation of a replaced resource in a later run, also of one that 0.1.0 stored", async () => {
+    const old = await created("ada");
+    nextRun();
+    const { __declaredBy: _, ...outs } = (await created("ada")).outs;
+    nextRun();
+    await kept("ada", { ...old, outs });
+    await provider.delete(old.id, old.outs);
+    expect(atlas.mails).toHaveLength(2);
+    expect(organization.users).toHaveLength(1);
+  });
+
+  test("hold nobody who is only refreshed, whose replacement begins, or whom a preview does not know", async () => {
+    const old = await created("ada");
+    const later: Record<string, () => Promise<unknown>> = {
+      refreshed: () => provider.diff(old.id, old.outs, old.inputs),
+      replaced: async () => {
+        await kept("ada", old);
+        await provider.check({}, old.inputs);
+      },
+      unknown: () => kept("ada", { ...old, inputs: { ...old.inputs, roles: UNKNOWN } }),
+    };
+    for (const run of Object.values(later)) {
+      if (!organization.find(ada)) await created("ada");
+      const { invitationId } = organization.find(ada) ?? {};
+      nextRun();
+      await run();
+      await provider.delete(old.id, { ...old.outs, invitationId });
+      expect(organization.users).toEqual([]);
+    }
   });
 });
 
@@ -250,40 +476,95 @@ describe("settings", () => {
   });
 });
 
-describe("the token of a service account", () => {
-  test.each(["SIGINT", "SIGTERM"] as const)("is given back when %s ends the process", async (signal) => {
+describe("the end of the process", () => {
+  /** Resolves when the process would end. */
+  const exit = () => new Promise((resolve) => vi.spyOn(process, "exit").mockImplementation(resolve as never));
+
+  function useServiceAccount(): void {
     const { clientId, clientSecret } = atlas.addServiceAccount({ organization });
     vi.stubEnv("MONGODB_ATLAS_CLIENT_ID", clientId);
     vi.stubEnv("MONGODB_ATLAS_CLIENT_SECRET", clientSecret);
-    const before = process.listeners(signal);
-    await provider.create(news);
-    const [end, ...others] = process.listeners(signal).filter((listener) => !before.includes(listener));
-    expect(others).toEqual([]);
-    expect(atlas.tokens).toMatchObject([{ revoked: false }]);
+  }
 
-    const ended = new Promise((resolve) => vi.spyOn(process, "exit").mockImplementation(resolve as never));
-    end?.(signal);
+  test.each(SIGNALS)(
+    "by %s gives back the token of a service account, and sends nothing more",
+    async (signal) => {
+      useServiceAccount();
+      await provider.create(news);
+      const [end, ...others] = endings(signal);
+      expect(others).toEqual([]);
+      expect(atlas.tokens).toMatchObject([{ revoked: false }]);
+
+      const ended = exit();
+      end?.(signal);
+      await ended;
+      expect(atlas.tokens).toMatchObject([{ revoked: true }]);
+      await expect(provider.create({ ...news, username: "grace@example.com" })).rejects.toThrow(
+        "The run was cancelled before",
+      );
+      expect(atlas.mails).toHaveLength(1);
+    },
+  );
+
+  test("does not wait for a token that is not given back", async () => {
+    useServiceAccount();
+    await provider.create(news);
+    const { opened, open } = gate();
+    atlas.fail({ path: /oauth\/revoke/, authenticated: "either", until: opened });
+    const sleep = vi.spyOn(systemClock, "sleep").mockResolvedValue(undefined);
+    const ended = exit();
+    endings("SIGINT")[0]?.("SIGINT");
     await ended;
-    expect(atlas.tokens).toMatchObject([{ revoked: true }]);
-    for (const name of ["SIGINT", "SIGTERM"]) process.removeAllListeners(name);
+    expect(sleep).toHaveBeenCalledWith(3_000);
+    expect(atlas.tokens).toMatchObject([{ revoked: false }]);
+    open();
   });
 
-  test("is not waited for where there is none", async () => {
-    const before = process.listenerCount("SIGINT");
+  test("sends nothing more where there is no token, either", async () => {
     await provider.create(news);
-    expect(process.listenerCount("SIGINT")).toBe(before);
+    const ended = exit();
+    endings("SIGTERM")[0]?.("SIGTERM");
+    await ended;
+    await expect(provider.create({ ...news, username: "grace@example.com" })).rejects.toThrow("cancelled");
+    expect(atlas.mails).toHaveLength(1);
+  });
+
+  test("is not awaited where Pulumi cancels the run: nothing more is sent, until the next run", async () => {
+    const server = createServer((_request, response) => response.end());
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    nextRun();
+    const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const cancel = session.request({ ":method": "POST", ":path": "/pulumirpc.ResourceProvider/Cancel" });
+    await once(cancel.resume().end(), "end");
+    session.close();
+    await new Promise((resolve) => server.close(resolve));
+
+    await expect(provider.create(news)).rejects.toThrow("The run was cancelled before");
+    expect(atlas.requests).toEqual([]);
+    nextRun();
+    await provider.create(news);
+    expect(atlas.mails).toHaveLength(1);
   });
 });
+
+/** What an operation is rejected with. */
+async function failure(operation: Promise<unknown>): Promise<Error> {
+  return operation.then(
+    () => new Error("It was not rejected."),
+    (error: Error) => error,
+  );
+}
 
 describe("errors", () => {
   test("are one message for the engine and one short line for stderr", async () => {
     organization.addMember(ada);
-    const error = (await provider.create(news).catch((error: unknown) => error)) as Error;
+    const error = await failure(provider.create(news));
     expect(error.message).toMatch(/^ada@example.com is already a member of/);
     expect(`${error}: ${error.stack}`).toBe("OrgInvitation create: see its error");
   });
 
-  test("name the person and the organization, whatever Atlas says", async () => {
+  test("of an invitation name the person and the organization, whatever Atlas says", async () => {
     const { id, outs } = await provider.create(news);
     atlas.fail({ method: "DELETE", status: 400, body: "{" });
     await expect(provider.delete(id, { ...outs, __provider })).rejects.toThrow(
@@ -314,6 +595,42 @@ describe("errors", () => {
     },
   );
 
+  test.each([
+    ["create", true],
+    ["read", false],
+  ] as const)(
+    "that nobody foresaw in the request for a token keep their stack in %s",
+    async (operation, isPrinted) => {
+      const { clientId, clientSecret } = atlas.addServiceAccount({ organization });
+      vi.stubEnv("MONGODB_ATLAS_CLIENT_ID", clientId);
+      vi.stubEnv("MONGODB_ATLAS_CLIENT_SECRET", clientSecret);
+      const print = vi.spyOn(console, "error").mockImplementation(() => undefined);
+      const bug = new TypeError("a bug");
+      vi.spyOn(Transport.prototype, "exchange").mockRejectedValue(bug);
+      const run = operation === "create" ? provider.create(news) : provider.read("id", stored010);
+      expect(await failure(run)).toBe(bug);
+      // The host prints the stack of the other operations.
+      expect(print.mock.calls).toEqual(
+        isPrinted ? [[expect.stringMatching(/^TypeError: a bug\n +at /)]] : [],
+      );
+    },
+  );
+
+  test("that nobody foresaw when an invitation is completed are printed, and the invitation is stored", async () => {
+    atlas.settings.ignoresOnCreate = ["teamIds"];
+    const print = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const { exchange } = Transport.prototype;
+    vi.spyOn(Transport.prototype, "exchange").mockImplementation(function (this: Transport, message) {
+      if (message.method === "PATCH") throw new TypeError("a bug");
+      return exchange.call(this, message);
+    });
+    const error = await failure(provider.create({ ...news, teamIds: [team] }));
+    const { invitationId } = organization.find(ada) ?? {};
+    expect(error).toMatchObject({ id: invitationId, properties: { invitationId, __provider } });
+    expect(error.message).toMatch(/^ada@example.com was invited to .* a bug\./);
+    expect(print.mock.calls).toEqual([[expect.stringMatching(/^TypeError: a bug\n +at /)]]);
+  });
+
   test("that nobody foresaw keep their stack, and are errors whatever was thrown", async () => {
     provider.configure({
       config: {
@@ -322,7 +639,7 @@ describe("errors", () => {
         },
       } as never,
     });
-    const error = (await provider.delete("id", news).catch((error: unknown) => error)) as Error;
+    const error = await failure(provider.delete("id", news));
     expect(error).toBeInstanceOf(Error);
     expect(error.message).toBe("a string");
     expect(error.stack).toContain("org-invitation-provider");
