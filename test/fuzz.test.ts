@@ -3,7 +3,9 @@ import * as v from "valibot";
 import { expect, test } from "vitest";
 import { AtlasClient } from "../provider/atlas-client.ts";
 import { DigestAuth, FixedAuth } from "../provider/auth.ts";
+import { AtlasError } from "../provider/errors.ts";
 import { Limits } from "../provider/limits.ts";
+import { propertiesOf, stateIn } from "../provider/stored-properties.ts";
 import type { Transport } from "../provider/transport.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 
@@ -47,7 +49,8 @@ test("no challenge breaks the digest, makes it loop or gives the key away", asyn
     fc.asyncProperty(fc.array(offers, { minLength: 1, maxLength: 5 }), async (headers) => {
       const sent: (string | undefined)[] = [];
       const auth = new DigestAuth({ publicKey: "abcdefgh", privateKey });
-      const answer = auth.send({ method: "GET", target: "/orgs" }, async (authorization) => {
+      const bounds = { until: Number.POSITIVE_INFINITY };
+      const answer = auth.send({ method: "GET", target: "/orgs", bounds }, async (authorization) => {
         sent.push(authorization);
         return { status: 401, headers: { "www-authenticate": headers[(sent.length - 1) % headers.length] } };
       });
@@ -97,14 +100,57 @@ test("no answer of an error breaks the client or passes for what was asked", asy
         clock,
         auth: new FixedAuth("Bearer token"),
         credentialsSource: "the test",
-        maxWaitMs: 60_000,
         notify: () => {},
       });
-      const request = { method: "GET", path: "/orgs", mediaType: "application/json", subject: "it" } as const;
+      const bounds = { until: clock.monotonic() + 60_000 };
+      const target = { method: "GET", path: "/orgs", mediaType: "application/json" } as const;
+      const request = { ...target, subject: "it", bounds };
       const error = await clock.run(client.fetch(request, v.any()).catch((error: Error) => error));
       expect(error).toMatchObject({ message: expect.any(String) });
       expect(["AtlasApiError", "AtlasError"]).toContain((error as Error).name);
     }),
     { numRuns: 1_000 },
+  );
+});
+
+test("no stored state breaks the provider, or makes it use what is no id", () => {
+  const id = fc.oneof(
+    fc.constantFrom("5f0000000000000000000001", "..", "", "a/b"),
+    fc.string(),
+    fc.jsonValue(),
+  );
+  const list = fc.oneof(fc.array(fc.string()), fc.jsonValue());
+  const state = fc.record(
+    {
+      orgId: id,
+      username: fc.oneof(fc.constant("ada@example.com"), fc.jsonValue()),
+      roles: fc.oneof(fc.constant(["ORG_MEMBER"]), list),
+      teamIds: list,
+      groupRoleAssignments: fc.oneof(
+        fc.array(fc.record({ groupId: fc.string(), roles: list })),
+        fc.jsonValue(),
+      ),
+      invitationId: id,
+      userId: id,
+      __declared: fc.oneof(fc.record({ teamIds: list, roles: list }), fc.jsonValue()),
+      __knownAs: fc.jsonValue(),
+    },
+    { requiredKeys: ["orgId", "username", "roles"] },
+  );
+  fc.assert(
+    fc.property(state, (properties) => {
+      let used: ReturnType<typeof stateIn>;
+      try {
+        used = stateIn(properties);
+      } catch (error) {
+        expect(error).toBeInstanceOf(AtlasError);
+        return;
+      }
+      for (const id of [used.orgId, used.invitationId ?? used.orgId, used.userId ?? used.orgId]) {
+        expect(id).toMatch(/^[0-9a-f]{24}$/i);
+      }
+      expect(stateIn(propertiesOf(used))).toEqual(used);
+    }),
+    { numRuns: 2_000 },
   );
 });
