@@ -173,7 +173,7 @@ export class AtlasClient {
     return auth.send({ method, target: path, bounds }, async (authorization) => {
       // Atlas carries nothing out without one.
       if (authorization) await this.#recheckUnlessFresh(request, freshness, { ...bounds, isRecheck: true });
-      return transport.exchange({
+      const message = {
         method,
         target: path,
         headers: {
@@ -182,7 +182,9 @@ export class AtlasClient {
           ...(contentType && { "content-type": contentType }),
         },
         body: content,
-      });
+      };
+      // What a look has just allowed does not wait behind other requests for a connection.
+      return transport.exchange(message, Boolean(authorization && request.recheck && !request.invites));
     });
   }
 

@@ -66,9 +66,12 @@ export class Transport {
     }
   }
 
-  /** @throws AtlasNetworkError when no complete answer came. */
-  exchange(message: Message): Promise<Answer> {
-    return this.#connections.run(() => this.#exchange(message));
+  /**
+   * @param isFirst - Whether it takes the next connection that is free, before other requests that wait for one.
+   * @throws AtlasNetworkError when no complete answer came.
+   */
+  exchange(message: Message, isFirst = false): Promise<Answer> {
+    return this.#connections.run(() => this.#exchange(message), isFirst);
   }
 
   async #exchange({ method, target, headers, body }: Message): Promise<Answer> {

@@ -672,6 +672,40 @@ test.each([
   expect(scene.verified().map(({ method }) => method)).toEqual([...Array(count).fill("GET"), request.method]);
 });
 
+test("what a look has allowed does not wait behind other requests for a connection", async () => {
+  await using scene = await startScene();
+  const { invitationId } = scene.organization.invite("ada@example.com");
+  await scene.client.fetch(scene.list, Invitations);
+  let release = () => {};
+  const until = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const lists = (count: number, name: string) =>
+    Array.from({ length: count }, () =>
+      scene.client.fetch({ ...scene.list, path: `${scene.path}?username=${name}` }, Invitations),
+    );
+  // All connections but one.
+  scene.atlas.fail({ path: /held/, until, times: 31 });
+  const held = lists(31, "held");
+  const others: Promise<unknown>[] = [];
+  const lift = scene.atlas.onRequest(({ path }, stage) => {
+    if (path !== scene.path || stage !== "arrived") return;
+    lift();
+    others.push(...lists(20, "other"));
+  });
+  const { recheck } = scene.look();
+
+  await scene.client.command({ ...scene.remove(invitationId), recheck, isUnchecked: true });
+  await Promise.all(others);
+  release();
+  await Promise.all(held);
+
+  const sent = scene.verified().filter(({ path }) => !path.includes("held"));
+  // The first of the others had the connection that the look gave back.
+  expect(sent.map(({ method }) => method).slice(0, 4)).toEqual(["GET", "GET", "GET", "DELETE"]);
+  expect(sent).toHaveLength(23);
+});
+
 test("an invitation that waited for the throttle is rechecked before it is sent", async () => {
   await using scene = await startScene();
   scene.atlas.fail({ method: "POST", status: 400, body: { errorCode: "RATE_LIMITED_IP" } });
