@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import dns from "node:dns";
 import { copyFile, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
 import net, { type AddressInfo, createServer, type Server, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -127,6 +128,67 @@ test("connections are kept and used again, also after answers without a body", a
   expect(scene.atlas.requests).toHaveLength(12);
   // A request that is sent in the same moment as an answer ends does not find its connection free yet.
   expect(opened.filter((host) => scene.atlas.url.endsWith(host)).length).toBeLessThanOrEqual(2);
+});
+
+/** A server that counts its open connections, and answers a request only when no other one comes. */
+async function startCounting() {
+  const waiting: (() => void)[] = [];
+  const counts = { open: 0, most: 0 };
+  const server = createHttpServer((_, response) => {
+    waiting.push(() => response.end());
+    const count = waiting.length;
+    setImmediate(() => {
+      if (waiting.length === count) for (const answer of waiting.splice(0)) answer();
+    });
+  });
+  server.on("connection", (socket: Socket) => {
+    counts.most = Math.max(counts.most, ++counts.open);
+    socket.on("close", () => counts.open--);
+  });
+  return Object.assign(await listening(server), { counts });
+}
+
+test("hundreds of requests at once share 32 connections", async () => {
+  await using server = await startCounting();
+  const transport = new Transport({ baseUrl: `http://${server.host}` });
+
+  const answers = await Promise.all(Array.from({ length: 300 }, () => transport.exchange(get)));
+
+  expect(answers.map(({ status }) => status)).toEqual(Array(300).fill(200));
+  expect(server.counts.most).toBeLessThanOrEqual(32);
+});
+
+test("hundreds of requests at once share 32 connections through a proxy, too", async () => {
+  await using server = await startCounting();
+  await using proxy = await ForwardProxy.start();
+  vi.stubEnv("NO_PROXY", "");
+  vi.stubEnv("HTTP_PROXY", proxy.url);
+  const transport = new Transport({ baseUrl: `http://${server.host}` });
+
+  const answers = await Promise.all(Array.from({ length: 300 }, () => transport.exchange(get)));
+
+  expect(answers.map(({ status }) => status)).toEqual(Array(300).fill(200));
+  expect(server.counts.most).toBeLessThanOrEqual(32);
+  expect(proxy.requests.length).toBeLessThanOrEqual(32);
+});
+
+test("the time limit of a request starts when it has a connection", async () => {
+  await using scene = await startScene();
+  scene.atlas.fail({ hang: "before", authenticated: false, times: 32 });
+  const limits: AbortController[] = [];
+  vi.spyOn(AbortSignal, "timeout").mockImplementation(() => {
+    const limit = new AbortController();
+    limits.push(limit);
+    return limit.signal;
+  });
+
+  const exchanged = Promise.allSettled(Array.from({ length: 40 }, () => scene.transport.exchange(get)));
+  await vi.waitFor(() => expect(scene.atlas.requests).toHaveLength(32));
+  expect(limits).toHaveLength(32);
+  for (const limit of limits.slice()) limit.abort(new DOMException("It took too long.", "TimeoutError"));
+
+  const failed = (await exchanged).filter(({ status }) => status === "rejected");
+  expect(failed).toHaveLength(32);
 });
 
 test("a refused connection names the server, and nothing was sent", async () => {
@@ -476,7 +538,7 @@ async function startProcesses() {
   const folder = await mkdtemp(join(tmpdir(), "transport-"));
   const repository = dirname(import.meta.dirname);
   await symlink(join(repository, "node_modules"), join(folder, "node_modules"));
-  for (const name of ["transport.ts", "errors.ts"]) {
+  for (const name of ["transport.ts", "semaphore.ts", "errors.ts"]) {
     await copyFile(join(repository, "provider", name), join(folder, name));
   }
   await writeFile(join(folder, "package.json"), '{"type":"module"}');
