@@ -91,15 +91,15 @@ export class AtlasClient {
   async #send(request: AtlasRequest): Promise<Answer> {
     const { limits, clock, maxWaitMs } = this.#options;
     const worthALookMs = request.invites ? WORTH_A_LOOK_BEFORE_AN_INVITATION_MS : WORTH_A_LOOK_MS;
-    let lookedAt = clock.now();
+    let lookedAt = clock.monotonic();
     const until = lookedAt + maxWaitMs;
     let mayBeDone = false;
     for (let tries = 1, failures = 0; ; tries++) {
       await limits.turn(request, until);
       // After the wait: what came before it would tell nothing of what people did meanwhile.
-      if (mayBeDone || clock.now() - lookedAt > worthALookMs) {
+      if (mayBeDone || clock.monotonic() - lookedAt > worthALookMs) {
         await request.lookAgain?.();
-        lookedAt = clock.now();
+        lookedAt = clock.monotonic();
       }
       const outcome = await this.#try(request, tries);
       if (!("error" in outcome)) return outcome.answer;
@@ -113,7 +113,7 @@ export class AtlasClient {
 
   async #try(request: AtlasRequest, tries: number): Promise<{ answer: Answer } | Failed> {
     const { limits, clock, debug } = this.#options;
-    const askedAt = clock.now();
+    const askedAt = clock.monotonic();
     let said: unknown = "no answer";
     try {
       const answer = await this.#exchange(request);
@@ -125,7 +125,9 @@ export class AtlasClient {
     } catch (error) {
       return { error };
     } finally {
-      debug?.(`${request.method} ${request.path} ${said} ${clock.now() - askedAt} ms, try ${tries}`);
+      debug?.(
+        `${request.method} ${request.path} ${said} ${Math.round(clock.monotonic() - askedAt)} ms, try ${tries}`,
+      );
     }
   }
 
@@ -165,7 +167,7 @@ export class AtlasClient {
       const asked = answer && retryAfterMs(answer.headers["retry-after"], clock.now());
       // To be asked for no wait at all is no leave to ask all the time.
       const waitMs = asked || backoffMs(tries, clock.random());
-      if (clock.now() + waitMs > until) {
+      if (clock.monotonic() + waitMs > until) {
         const wait = `Waiting ${duration(waitMs)} more for it is longer than mongodbatlas:maxWait allows.`;
         throw noted(error, wait);
       }

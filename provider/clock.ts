@@ -1,7 +1,9 @@
 /** Time and chance, so that tests can have their own. */
 export interface Clock {
-  /** Milliseconds since 1970. */
+  /** The wall clock, in ms since 1970: for dates. It may be set at any time, so that no duration can be taken from it. */
   now(): number;
+  /** Ms since a moment that stays the same while the process runs: for durations. */
+  monotonic(): number;
   sleep(durationMs: number): Promise<void>;
   /** From 0 up to, but not including, 1. */
   random(): number;
@@ -12,6 +14,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: Date.now,
+  monotonic: () => performance.now(),
   sleep: (durationMs) =>
     new Promise((resolve) => setTimeout(resolve, Math.min(durationMs, LONGEST_TIMER_MS))),
   random: Math.random,

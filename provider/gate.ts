@@ -28,7 +28,7 @@ export class Gate {
 
   /** Closes for so long. `why` ends the sentence "wait for". */
   hold(durationMs: number, why: string): void {
-    this.#opensAt = Math.max(this.#opensAt, this.#clock.now() + durationMs);
+    this.#opensAt = Math.max(this.#opensAt, this.#clock.monotonic() + durationMs);
     this.#why = why;
   }
 
@@ -41,11 +41,11 @@ export class Gate {
   /**
    * Resolves when it is the turn of this request.
    *
-   * @param until - In ms since 1970.
+   * @param until - By the monotonic clock.
    * @throws AtlasError when its turn would come later than that; nothing was sent then.
    */
   turn(who: string, until: number): Promise<void> {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     if (this.#queue.length === 0 && now >= this.#opensAt) {
       this.#opensAt = now + this.#intervalMs;
       return Promise.resolve();
@@ -58,9 +58,9 @@ export class Gate {
 
   async #serve(): Promise<void> {
     // Whoever else is sent back in this moment is told of in the same line.
-    await this.#clock.sleep(Math.min(1_000, this.#opensAt - this.#clock.now()));
+    await this.#clock.sleep(Math.min(1_000, this.#opensAt - this.#clock.monotonic()));
     for (let next = this.#queue[0]; next; next = this.#queue[0]) {
-      const waitMs = this.#opensAt - this.#clock.now();
+      const waitMs = this.#opensAt - this.#clock.monotonic();
       if (this.#opensAt > next.until) {
         next.giveUp(new AtlasError(tooLong(next.who, this.#why)));
       } else if (waitMs > 0) {
@@ -68,7 +68,7 @@ export class Gate {
         await this.#clock.sleep(waitMs);
         continue;
       } else {
-        this.#opensAt = this.#clock.now() + this.#intervalMs;
+        this.#opensAt = this.#clock.monotonic() + this.#intervalMs;
         next.go();
       }
       this.#queue.shift();
@@ -76,7 +76,7 @@ export class Gate {
   }
 
   #say(): void {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     const lastMs = this.#opensAt + (this.#queue.length - 1) * this.#intervalMs - now;
     if (lastMs < 2_000 || now - this.#saidAt < 60_000) return;
     this.#saidAt = now;

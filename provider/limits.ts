@@ -33,7 +33,7 @@ export class Limits {
   /**
    * Resolves when it is the turn of this request.
    *
-   * @param until - In ms since 1970.
+   * @param until - By the monotonic clock.
    * @throws AtlasError when its turn would come later than that; nothing was sent then.
    */
   async turn(request: Limited, until: number): Promise<void> {

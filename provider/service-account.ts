@@ -66,7 +66,7 @@ export class ServiceAccountAuth implements Auth {
   }
 
   async #valid(): Promise<Token> {
-    if (this.#token && this.#clock.now() < this.#token.renewAt) return this.#token;
+    if (this.#token && this.#clock.monotonic() < this.#token.renewAt) return this.#token;
     this.#asking ??= this.#ask().finally(() => {
       this.#asking = undefined;
     });
@@ -82,7 +82,7 @@ export class ServiceAccountAuth implements Auth {
       };
       const { access_token: value, expires_in } = await this.#client.fetch(request, TokenAnswer);
       const lifetimeMs = expires_in * 1000;
-      const renewAt = this.#clock.now() + lifetimeMs - Math.min(RENEWED_BEFORE_MS, lifetimeMs / 6);
+      const renewAt = this.#clock.monotonic() + lifetimeMs - Math.min(RENEWED_BEFORE_MS, lifetimeMs / 6);
       this.#token = { value, authorization: `Bearer ${value}`, renewAt };
       return this.#token;
     } catch (error) {

@@ -144,6 +144,7 @@ beforeEach(async () => {
   // Waits are over at once.
   let now = Date.now();
   vi.spyOn(systemClock, "now").mockImplementation(() => now);
+  vi.spyOn(systemClock, "monotonic").mockImplementation(() => now);
   vi.spyOn(systemClock, "sleep").mockImplementation(async (durationMs) => {
     now += durationMs;
   });

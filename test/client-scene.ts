@@ -18,13 +18,15 @@ export async function clientScene(options?: SimulatedAtlasOptions) {
   const notices: string[] = [];
   const notify = (line: string) => notices.push(line);
   const sleeps: number[] = [];
-  let now = Date.parse("2026-08-10T00:00:00Z");
+  const start = Date.parse("2026-08-10T00:00:00Z");
+  let elapsed = 0;
   // Waits are over at once, and time is what was waited.
   const clock: Clock = {
-    now: () => now,
+    now: () => start + elapsed,
+    monotonic: () => elapsed,
     sleep: async (ms) => {
       sleeps.push(ms);
-      now += ms;
+      elapsed += ms;
     },
     random: () => 0.5,
   };

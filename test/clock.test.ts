@@ -31,6 +31,14 @@ test("the clock of the system tells its time, and sleeps", async () => {
   expect(systemClock.now()).toBeLessThanOrEqual(Date.now());
 });
 
+test("the time of durations never goes back, whatever the wall clock does", () => {
+  const before = systemClock.monotonic();
+  vi.spyOn(Date, "now").mockReturnValue(0);
+
+  expect(systemClock.monotonic()).toBeGreaterThanOrEqual(before);
+  expect(systemClock.monotonic()).toBeLessThanOrEqual(performance.now());
+});
+
 test("a sleep longer than a timer can hold does not end at once", () => {
   const timer = vi.spyOn(globalThis, "setTimeout").mockReturnValue(undefined as never);
 

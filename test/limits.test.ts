@@ -9,14 +9,14 @@ const usersOf = (orgId: string) => `/api/atlas/v2/orgs/${orgId}/users`;
 /** Limits, and who came through them after how many ms. */
 function startScene() {
   const clock = new SimulatedClock();
-  const start = clock.now();
+  const start = clock.monotonic();
   const lines: string[] = [];
   const limits = new Limits(clock, (line) => lines.push(line));
   const passed: [subject: string, at: number][] = [];
   const errors: string[] = [];
   const come = (request: Limited, maxWaitMs = 3_600_000) =>
-    limits.turn(request, clock.now() + maxWaitMs).then(
-      () => passed.push([request.subject, clock.now() - start]),
+    limits.turn(request, clock.monotonic() + maxWaitMs).then(
+      () => passed.push([request.subject, clock.monotonic() - start]),
       (error: Error) => errors.push(error.message),
     );
   return { clock, limits, lines, passed, errors, come };

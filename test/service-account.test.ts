@@ -140,6 +140,20 @@ test("a token is renewed ten minutes before it expires, once for all", async () 
   expect(scene.log()).not.toContain("GET list 401");
 });
 
+test("a wall clock that is set back keeps no token beyond its life", async () => {
+  await using scene = await startScene();
+  await scene.list();
+
+  scene.clock.setBack(24 * 3_600_000);
+  await scene.clock.advance(50 * 60_000 - 1);
+  await scene.list();
+  expect(scene.atlas.tokens).toHaveLength(1);
+  await scene.clock.advance(1);
+  await scene.list();
+
+  expect(scene.atlas.tokens).toHaveLength(2);
+});
+
 test("a token of a short life is renewed in the last sixth of it", async () => {
   await using scene = await startScene({ tokenLifetimeS: 60 });
   await scene.list();

@@ -33,6 +33,26 @@ test("time stands still until it is advanced, and then wakes each sleeper at its
   expect(clock.slept).toEqual([300, 100, 301, 100]);
 });
 
+test("a wall clock that is set back changes neither durations nor sleeps", async () => {
+  const clock = new SimulatedClock();
+  const wall = clock.now();
+  const start = clock.monotonic();
+  let isAwake = false;
+  void clock.sleep(300).then(() => {
+    isAwake = true;
+  });
+
+  await clock.advance(100);
+  clock.setBack(3_600_000);
+  expect(clock.now() - wall).toBe(100 - 3_600_000);
+  expect(clock.monotonic() - start).toBe(100);
+  await clock.advance(199);
+  expect(isAwake).toBe(false);
+  await clock.advance(1);
+
+  expect(isAwake).toBe(true);
+});
+
 test("sleepers of one moment wake in the order in which they lay down", async () => {
   const clock = new SimulatedClock();
   const { woken, sleep } = sleepers(clock);

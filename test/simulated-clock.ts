@@ -24,7 +24,8 @@ export class SimulatedClock implements Clock {
   readonly slept: number[] = [];
   /** May be changed at any time. */
   random: () => number;
-  #now = Date.UTC(2026, 7, 21, 12);
+  #elapsed = 0;
+  #wallOffset = Date.UTC(2026, 7, 21, 12);
   #sleepers: Sleeper[] = [];
   #travelling = 0;
 
@@ -33,7 +34,14 @@ export class SimulatedClock implements Clock {
     this.random = random;
   }
 
-  readonly now = (): number => this.#now;
+  readonly now = (): number => this.#wallOffset + this.#elapsed;
+
+  readonly monotonic = (): number => this.#elapsed;
+
+  /** Sets the wall clock back, as the administrator of a machine may, while no time passes. */
+  setBack(durationMs: number): void {
+    this.#wallOffset -= durationMs;
+  }
 
   sleep(durationMs: number): Promise<void> {
     this.slept.push(durationMs);
@@ -49,13 +57,13 @@ export class SimulatedClock implements Clock {
 
   /** Lets so much time pass, and returns when all that comes of it is done. */
   async advance(durationMs: number): Promise<void> {
-    const end = this.#now + durationMs;
+    const end = this.#elapsed + durationMs;
     await this.#quiet();
     for (let next = this.#next(); next && next.until <= end; next = this.#next()) {
       this.#wake(next);
       await this.#quiet();
     }
-    this.#now = end;
+    this.#elapsed = end;
   }
 
   /**
@@ -76,7 +84,7 @@ export class SimulatedClock implements Clock {
   }
 
   #parked(durationMs: number): Promise<void> {
-    return new Promise((wake) => this.#sleepers.push({ until: this.#now + durationMs, wake }));
+    return new Promise((wake) => this.#sleepers.push({ until: this.#elapsed + durationMs, wake }));
   }
 
   #next(): Sleeper | undefined {
@@ -88,7 +96,7 @@ export class SimulatedClock implements Clock {
 
   #wake(sleeper: Sleeper): void {
     this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
-    this.#now = Math.max(this.#now, sleeper.until);
+    this.#elapsed = Math.max(this.#elapsed, sleeper.until);
     sleeper.wake();
   }
 

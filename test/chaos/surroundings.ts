@@ -10,6 +10,7 @@ let time: VirtualClock;
 /** Stands in for the system's clock. */
 export const packageClock: Clock = {
   now: () => time.now(),
+  monotonic: () => time.monotonic(),
   sleep: (durationMs) => time.sleep(durationMs),
   random: () => time.random(),
 };

@@ -5,6 +5,7 @@ export class HangError extends Error {
   override readonly name = "HangError";
 }
 
+const START = Date.UTC(2026, 0, 5);
 // A module that is loaded for the first time takes some turns of the event loop, in which nothing seems to happen.
 const IDLE_TURNS = 2_000;
 
@@ -14,7 +15,7 @@ const IDLE_TURNS = 2_000;
  */
 export class VirtualClock implements Clock {
   readonly random: () => number;
-  #now = Date.UTC(2026, 0, 5);
+  #elapsed = 0;
   #sleepers: { until: number; wake: () => void }[] = [];
 
   /** @param random - From 0 up to, but not including, 1: the same for the same story. */
@@ -22,11 +23,13 @@ export class VirtualClock implements Clock {
     this.random = random;
   }
 
-  now = (): number => this.#now;
+  now = (): number => START + this.#elapsed;
+
+  monotonic = (): number => this.#elapsed;
 
   sleep = (durationMs: number): Promise<void> =>
     new Promise((wake) => {
-      const until = this.#now + durationMs;
+      const until = this.#elapsed + durationMs;
       const later = this.#sleepers.findIndex((other) => other.until > until);
       this.#sleepers.splice(later < 0 ? this.#sleepers.length : later, 0, { until, wake });
     });
@@ -43,7 +46,7 @@ export class VirtualClock implements Clock {
       if (isDone) return work;
       const next = this.#sleepers.shift();
       if (next) {
-        this.#now = Math.max(this.#now, next.until);
+        this.#elapsed = Math.max(this.#elapsed, next.until);
         next.wake();
         idleTurns = 0;
       } else if (++idleTurns > IDLE_TURNS) {
