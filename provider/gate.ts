@@ -5,17 +5,19 @@ interface Waiting {
   who: string;
   until: number;
   go: () => void;
-  giveUp: (error: AtlasError) => void;
+  reject: (error: AtlasError) => void;
 }
 
 /**
  * Lets requests through one after the other, in their order, once they must wait at all: what one of them was
- * told, holds for all. While they wait it says so, once a minute.
+ * told, holds for all. While they wait it says so, once a minute. Those whose turn cannot come in time are rejected
+ * as soon as that is known, and not when their time is over.
  */
 export class Gate {
   readonly #clock: Clock;
   readonly #notify: (line: string) => void;
   readonly #queue: Waiting[] = [];
+  #isServing = false;
   #opensAt = 0;
   #intervalMs = 0;
   #why = "";
@@ -30,48 +32,61 @@ export class Gate {
   hold(durationMs: number, why: string): void {
     this.#opensAt = Math.max(this.#opensAt, this.#clock.monotonic() + durationMs);
     this.#why = why;
+    this.#rejectLate();
   }
 
   /** From the next one on, lets one through at each interval, or, at 0, everybody. `why` as in `hold`. */
   pace(intervalMs: number, why: string): void {
     this.#intervalMs = intervalMs;
     this.#why = why;
+    this.#rejectLate();
   }
 
   /**
    * Resolves when it is the turn of this request.
    *
    * @param until - By the monotonic clock.
-   * @throws AtlasError when its turn would come later than that; nothing was sent then.
+   * @throws AtlasError at once when its turn would come later than that; nothing was sent then.
    */
   turn(who: string, until: number): Promise<void> {
     const now = this.#clock.monotonic();
-    if (this.#queue.length === 0 && now >= this.#opensAt) {
+    if (!this.#isServing && now >= this.#opensAt) {
       this.#opensAt = now + this.#intervalMs;
       return Promise.resolve();
     }
-    return new Promise((go, giveUp) => {
-      this.#queue.push({ who, until, go, giveUp });
-      if (this.#queue.length === 1) void this.#serve();
+    return new Promise((go, reject) => {
+      this.#queue.push({ who, until, go, reject });
+      this.#rejectLate();
+      if (!this.#isServing && this.#queue.length > 0) void this.#serve();
     });
   }
 
   async #serve(): Promise<void> {
+    this.#isServing = true;
     // Whoever else is sent back in this moment is told of in the same line.
     await this.#clock.sleep(Math.min(1_000, this.#opensAt - this.#clock.monotonic()));
-    for (let next = this.#queue[0]; next; next = this.#queue[0]) {
-      const waitMs = this.#opensAt - this.#clock.monotonic();
-      if (this.#opensAt > next.until) {
-        next.giveUp(new AtlasError(tooLong(next.who, this.#why)));
-      } else if (waitMs > 0) {
+    while (this.#queue.length > 0) {
+      const now = this.#clock.monotonic();
+      if (now < this.#opensAt) {
         this.#say();
-        await this.#clock.sleep(waitMs);
-        continue;
+        await this.#clock.sleep(this.#opensAt - now);
       } else {
-        this.#opensAt = this.#clock.monotonic() + this.#intervalMs;
-        next.go();
+        this.#opensAt = now + this.#intervalMs;
+        this.#queue.shift()?.go();
       }
-      this.#queue.shift();
+    }
+    this.#isServing = false;
+  }
+
+  #rejectLate(): void {
+    let turnAt = this.#opensAt;
+    for (const waiting of this.#queue.splice(0)) {
+      if (turnAt > waiting.until) {
+        waiting.reject(new AtlasError(tooLong(waiting.who, this.#why)));
+      } else {
+        this.#queue.push(waiting);
+        turnAt += this.#intervalMs;
+      }
     }
   }
 

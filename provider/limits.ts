@@ -34,11 +34,12 @@ export class Limits {
    * Resolves when it is the turn of this request.
    *
    * @param until - By the monotonic clock.
-   * @throws AtlasError when its turn would come later than that; nothing was sent then.
+   * @throws AtlasError at once when its turn would come later than that; nothing was sent then.
    */
   async turn(request: Limited, until: number): Promise<void> {
-    await this.#bucket(request).turn(request.subject, until);
+    // First the limit that takes longer, so that whoever cannot be sent in time is told before any other wait.
     if (request.invites) await this.#invitations.turn(request.subject, until);
+    await this.#bucket(request).turn(request.subject, until);
   }
 
   /**

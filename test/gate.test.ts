@@ -245,37 +245,92 @@ test("the reason that is said is the last one", async () => {
   expect(lines).toEqual(["1 s: ada waits for another: about 59 s."]);
 });
 
-test("whose turn would come too late is told so, and the others go on", async () => {
+test("whose turn would come too late is told so at once, and the others go on", async () => {
   const { clock, gate, passed, errors, come } = startScene();
 
   gate.hold(60_000, "Atlas, which is slow");
   void come("ada", 59_999);
   void come("bob", 60_000);
   void come("cyd", 1);
-  await clock.advance(1_000);
+  await clock.advance(0);
   expect(errors).toEqual([
     [
-      1_000,
+      0,
       "ada would have to wait for Atlas, which is slow, and longer than mongodbatlas:maxWait allows; nothing more was sent. Run the command again later, or raise mongodbatlas:maxWait.",
     ],
+    [0, expect.stringMatching(/^cyd would have to wait/)],
   ]);
-  await clock.advance(59_000);
+  await clock.advance(60_000);
 
   expect(passed).toEqual([["bob", 60_000]]);
-  expect(errors.map(([at]) => at)).toEqual([1_000, 60_000]);
+  expect(errors).toHaveLength(2);
 });
 
-test("who waits gives up when the wait becomes too long", async () => {
+test("whose turn in the queue cannot come in time is told so at once", async () => {
+  const { clock, gate, passed, errors, come, people } = startScene();
+
+  gate.pace(6_000, "Atlas");
+  gate.hold(60_000, "Atlas");
+  for (const who of people(10)) void come(who, 72_000);
+  await clock.advance(0);
+  expect(errors).toHaveLength(7);
+  await clock.advance(100_000);
+
+  expect(passed).toEqual([
+    ["person 0", 60_000],
+    ["person 1", 66_000],
+    ["person 2", 72_000],
+  ]);
+  expect(errors.map(([at]) => at)).toEqual(Array(7).fill(0));
+});
+
+test("who waits is told so at once when a hold makes the wait too long", async () => {
   const { clock, gate, passed, errors, come } = startScene();
 
   gate.hold(60_000, "one");
   void come("ada", 100_000);
+  void come("bob", 110_000);
   await clock.advance(50_000);
   gate.hold(60_000, "another");
-  await clock.advance(10_000);
+  await clock.advance(0);
+  expect(errors).toMatchObject([[50_000, expect.stringContaining("ada would have to wait for another")]]);
+  await clock.advance(60_000);
 
-  expect(passed).toEqual([]);
-  expect(errors).toMatchObject([[60_000, expect.stringContaining("ada would have to wait for another")]]);
+  expect(passed).toEqual([["bob", 110_000]]);
+});
+
+test("who waits is told so at once when the pace makes the wait too long", async () => {
+  const { clock, gate, passed, errors, come } = startScene();
+
+  gate.hold(10_000, "one");
+  for (const who of ["ada", "bob", "cyd"]) void come(who, 20_000);
+  await clock.advance(5_000);
+  gate.pace(8_000, "another");
+  await clock.advance(0);
+  expect(errors).toMatchObject([[5_000, expect.stringContaining("cyd would have to wait for another")]]);
+  await clock.advance(20_000);
+
+  expect(passed).toEqual([
+    ["ada", 10_000],
+    ["bob", 18_000],
+  ]);
+});
+
+test("after those who would wait too long, the next ones move up", async () => {
+  const { clock, gate, passed, errors, come } = startScene();
+
+  gate.pace(6_000, "a test");
+  gate.hold(10_000, "a test");
+  void come("ada", 10_000);
+  void come("bob", 15_999);
+  void come("cyd", 16_000);
+  await clock.advance(20_000);
+
+  expect(passed).toEqual([
+    ["ada", 10_000],
+    ["cyd", 16_000],
+  ]);
+  expect(errors).toMatchObject([[0, expect.stringMatching(/^bob/)]]);
 });
 
 test("who gave up takes nobody's turn, and leaves no trace in the pace", async () => {

@@ -114,6 +114,22 @@ test.each([8, 300])("%i at a time keep the pace where every request takes its ti
   expect(scene.refused()).toBeLessThanOrEqual(parallel);
 });
 
+test("of 700 people, those who cannot be invited within maxWait are told so within moments", async () => {
+  await using scene = await startScene("v2", { ...throttle, refusedCount: true });
+  const people = Array.from({ length: 700 }, (_, index) => `person-${index}@example.com`);
+  const toldAt: number[] = [];
+  const create = (username: string) => scene.create(username).catch(() => toldAt.push(scene.minutes()));
+
+  await scene.clock.run(inParallel(700, people, create));
+
+  // Ten before the throttle is met, and then one each 6.12 s from the first minute to the sixtieth.
+  const invited = 10 + Math.floor((59 * 60) / 6.12) + 1;
+  expect(scene.atlas.mails).toHaveLength(invited);
+  expect(toldAt).toHaveLength(700 - invited);
+  expect(Math.max(...toldAt)).toBeLessThan(0.1);
+  expect(scene.minutes()).toBeLessThan(60);
+});
+
 test("who would wait longer than maxWait is told so, and the others are invited", async () => {
   await using scene = await startScene("v2", { ...throttle, refusedCount: true }, 10 * MINUTE_MS);
   const errors: string[] = [];
