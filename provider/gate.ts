@@ -1,6 +1,11 @@
 import { type Clock, duration } from "./clock.ts";
 import { AtlasError } from "./errors.ts";
 
+export interface GateOptions {
+  /** When it aborts, the run is cancelled: everybody is rejected, who waits now or comes later. */
+  signal?: AbortSignal | undefined;
+}
+
 interface Waiting {
   who: string;
   until: number;
@@ -16,6 +21,7 @@ interface Waiting {
 export class Gate {
   readonly #clock: Clock;
   readonly #notify: (line: string) => void;
+  readonly #signal: AbortSignal | undefined;
   readonly #queue: Waiting[] = [];
   #isServing = false;
   #opensAt = 0;
@@ -23,9 +29,13 @@ export class Gate {
   #why = "";
   #saidAt = Number.NEGATIVE_INFINITY;
 
-  constructor(clock: Clock, notify: (line: string) => void) {
+  constructor(clock: Clock, notify: (line: string) => void, { signal }: GateOptions = {}) {
     this.#clock = clock;
     this.#notify = notify;
+    this.#signal = signal;
+    signal?.addEventListener("abort", () => {
+      for (const { who, reject } of this.#queue.splice(0)) reject(new AtlasError(cancelled(who)));
+    });
   }
 
   /** Closes for so long. `why` ends the sentence "wait for". */
@@ -46,15 +56,16 @@ export class Gate {
    * Resolves when it is the turn of this request.
    *
    * @param until - By the monotonic clock.
-   * @throws AtlasError at once when its turn would come later than that; nothing was sent then.
+   * @throws AtlasError at once when its turn would come later, or the run is cancelled; nothing was sent then.
    */
-  turn(who: string, until: number): Promise<void> {
+  async turn(who: string, until: number): Promise<void> {
+    if (this.#signal?.aborted) throw new AtlasError(cancelled(who));
     const now = this.#clock.monotonic();
     if (!this.#isServing && now >= this.#opensAt) {
       this.#opensAt = now + this.#intervalMs;
-      return Promise.resolve();
+      return;
     }
-    return new Promise((go, reject) => {
+    await new Promise<void>((go, reject) => {
       this.#queue.push({ who, until, go, reject });
       this.#rejectLate();
       if (!this.#isServing && this.#queue.length > 0) void this.#serve();
@@ -103,4 +114,8 @@ export class Gate {
 
 function tooLong(who: string, why: string): string {
   return `${who} would have to wait for ${why}, and longer than mongodbatlas:maxWait allows; nothing more was sent. Run the command again later, or raise mongodbatlas:maxWait.`;
+}
+
+function cancelled(who: string): string {
+  return `The run was cancelled before the request for ${who} was sent; nothing more was sent for it.`;
 }

@@ -12,6 +12,11 @@ export interface Limited {
   invites?: boolean | undefined;
 }
 
+export interface LimitsOptions {
+  /** When it aborts, the run is cancelled: everybody is rejected, who waits now or comes later. */
+  signal?: AbortSignal | undefined;
+}
+
 const BUCKET = "Atlas, which limits how many requests it takes";
 
 /**
@@ -21,20 +26,22 @@ const BUCKET = "Atlas, which limits how many requests it takes";
 export class Limits {
   readonly #clock: Clock;
   readonly #notify: (line: string) => void;
+  readonly #signal: AbortSignal | undefined;
   readonly #invitations: Gate;
   readonly #buckets = new Map<string, Gate>();
 
-  constructor(clock: Clock, notify: (line: string) => void) {
+  constructor(clock: Clock, notify: (line: string) => void, { signal }: LimitsOptions = {}) {
     this.#clock = clock;
     this.#notify = notify;
-    this.#invitations = new Gate(clock, notify);
+    this.#signal = signal;
+    this.#invitations = new Gate(clock, notify, { signal });
   }
 
   /**
    * Resolves when it is the turn of this request.
    *
    * @param until - By the monotonic clock.
-   * @throws AtlasError at once when its turn would come later than that; nothing was sent then.
+   * @throws AtlasError at once when its turn would come later, or the run is cancelled; nothing was sent then.
    */
   async turn(request: Limited, until: number): Promise<void> {
     // First the limit that takes longer, so that whoever cannot be sent in time is told before any other wait.
@@ -71,7 +78,7 @@ export class Limits {
 
   #bucket({ path }: Limited): Gate {
     const name = /\/orgs\/[^/]+\/[^/?]+/.exec(path)?.[0] ?? path;
-    const gate = this.#buckets.get(name) ?? new Gate(this.#clock, this.#notify);
+    const gate = this.#buckets.get(name) ?? new Gate(this.#clock, this.#notify, { signal: this.#signal });
     this.#buckets.set(name, gate);
     return gate;
   }

@@ -1,14 +1,15 @@
 import { expect, test } from "vitest";
 import { AtlasError } from "../provider/errors.ts";
-import { Gate } from "../provider/gate.ts";
+import { Gate, type GateOptions } from "../provider/gate.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 
 /** A gate, and who came through it after how many ms. */
-function startScene() {
+function startScene(options?: GateOptions) {
   const clock = new SimulatedClock();
   const start = clock.monotonic();
   const lines: string[] = [];
-  const gate = new Gate(clock, (line) => lines.push(`${(clock.monotonic() - start) / 1000} s: ${line}`));
+  const notify = (line: string) => lines.push(`${(clock.monotonic() - start) / 1000} s: ${line}`);
+  const gate = new Gate(clock, notify, options);
   const passed: [who: string, at: number][] = [];
   const errors: [at: number, message: string][] = [];
   const come = (who: string, maxWaitMs = 3_600_000) =>
@@ -347,4 +348,41 @@ test("who gave up takes nobody's turn, and leaves no trace in the pace", async (
     ["cyd", 6_000],
   ]);
   expect(errors).toHaveLength(1);
+});
+
+test("when the run is cancelled, everybody who waits is told so at once", async () => {
+  const run = new AbortController();
+  const { clock, gate, passed, errors, come } = startScene({ signal: run.signal });
+
+  gate.pace(6_000, "a test");
+  gate.hold(10_000, "a test");
+  for (const who of ["ada", "bob", "cyd"]) void come(who);
+  await clock.advance(10_000);
+  run.abort();
+  await clock.advance(0);
+  const cancelled = (who: string) =>
+    `The run was cancelled before the request for ${who} was sent; nothing more was sent for it.`;
+  expect(errors).toEqual([
+    [10_000, cancelled("bob")],
+    [10_000, cancelled("cyd")],
+  ]);
+  await clock.advance(100_000);
+
+  expect(passed).toEqual([["ada", 10_000]]);
+});
+
+test.each([
+  ["cancelled", false],
+  ["cancelled before there was a gate", true],
+])("who comes when the run is %s is told so, though nobody waits", async (_, isEarly) => {
+  const run = new AbortController();
+  if (isEarly) run.abort();
+  const { clock, passed, errors, come } = startScene({ signal: run.signal });
+  run.abort();
+
+  void come("ada");
+  await clock.advance(0);
+
+  expect(passed).toEqual([]);
+  expect(errors).toMatchObject([[0, expect.stringMatching(/^The run was cancelled/)]]);
 });

@@ -1,17 +1,17 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type Limited, Limits } from "../provider/limits.ts";
+import { type Limited, Limits, type LimitsOptions } from "../provider/limits.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 
 const invitesOf = (orgId: string, api = "v2") => `/api/atlas/${api}/orgs/${orgId}/invites`;
 const usersOf = (orgId: string) => `/api/atlas/v2/orgs/${orgId}/users`;
 
 /** Limits, and who came through them after how many ms. */
-function startScene() {
+function startScene(options?: LimitsOptions) {
   const clock = new SimulatedClock();
   const start = clock.monotonic();
   const lines: string[] = [];
-  const limits = new Limits(clock, (line) => lines.push(line));
+  const limits = new Limits(clock, (line) => lines.push(line), options);
   const passed: [subject: string, at: number][] = [];
   const errors: string[] = [];
   const come = (request: Limited, maxWaitMs = 3_600_000) =>
@@ -281,4 +281,25 @@ test("the wait for the bucket counts for the wait for the throttle", async () =>
 
   expect(passed).toEqual([["ada", 60_000]]);
   expect(errors).toHaveLength(1);
+});
+
+test("when the run is cancelled, nobody waits for the throttle or for a bucket any more", async () => {
+  const run = new AbortController();
+  const { clock, limits, passed, errors, come } = startScene({ signal: run.signal });
+
+  limits.throttled({ invitations: 10, windowMs: 60_000 });
+  limits.exhausted(read(usersOf("a")), 30_000);
+  void come(invite("ada"));
+  void come(read(usersOf("a"), "the list"));
+  await clock.advance(1_000);
+  run.abort();
+  void come(read(usersOf("b"), "another list"));
+  await clock.advance(0);
+
+  expect(passed).toEqual([]);
+  expect(errors.sort()).toEqual([
+    expect.stringMatching(/^The run was cancelled before the request for ada was sent/),
+    expect.stringMatching(/^The run was cancelled before the request for another list was sent/),
+    expect.stringMatching(/^The run was cancelled before the request for the list was sent/),
+  ]);
 });
