@@ -51,13 +51,13 @@ export class Limits {
 
   /**
    * The throttle of invitations was met. Nobody sends one until a whole window has passed, as a refused attempt
-   * may count too; then they go at its pace, 2 % slower, so that the jitter of the network, and of the look before
-   * each, does not meet it again.
+   * may count too; then they go at its pace, 4 % slower, so that the jitter of the network, and of the look before
+   * each, does not meet it again: over a window of a minute these may take two seconds more or less.
    */
   throttled({ invitations, windowMs }: Pace): void {
     const why = `Atlas, which takes ${invitations} invitations in ${duration(windowMs)}`;
     this.#invitations.hold(windowMs, why);
-    this.#invitations.pace((windowMs / invitations) * 1.02, why);
+    this.#invitations.pace((windowMs / invitations) * 1.04, why);
   }
 
   /** A token bucket is empty for so long. */

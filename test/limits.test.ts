@@ -40,7 +40,7 @@ test("nobody waits as long as Atlas limits nothing", async () => {
   expect(clock.slept).toEqual([]);
 });
 
-test("after the throttle no invitation goes for a window, then they go 2 % slower than it allows", async () => {
+test("after the throttle no invitation goes for a window, then they go 4 % slower than it allows", async () => {
   const { clock, limits, lines, passed, come } = startScene();
 
   limits.throttled({ invitations: 10, windowMs: 60_000 });
@@ -49,8 +49,8 @@ test("after the throttle no invitation goes for a window, then they go 2 % slowe
 
   expect(passed).toEqual([
     ["ada", 60_000],
-    ["bob", 66_120],
-    ["cyd", 72_240],
+    ["bob", 66_240],
+    ["cyd", 72_480],
   ]);
   expect(lines).toEqual([
     "ada and 2 more wait for Atlas, which takes 10 invitations in 60 s: about 72 s.",
@@ -72,8 +72,8 @@ test("the throttle is of the source address: of all organizations and both famil
 
   expect(passed.slice(1)).toEqual([
     ["ada", 60_000],
-    ["bob", 121_200],
-    ["cyd", 182_400],
+    ["bob", 122_400],
+    ["cyd", 184_800],
   ]);
 });
 
@@ -91,7 +91,7 @@ test("a throttle that is met again is waited for again", async () => {
   expect(passed).toEqual([
     ["ada", 60_000],
     ["bob", 181_000],
-    ["cyd", 181_000 + 24_480],
+    ["cyd", 181_000 + 24_960],
   ]);
 });
 
