@@ -8,6 +8,7 @@ import { Lifecycle } from "./lifecycle.ts";
 import { Limits } from "./limits.ts";
 import { INVITES, OrgInvites } from "./org-invites.ts";
 import { OrgUsers } from "./org-users.ts";
+import { Peers } from "./peers.ts";
 import { People } from "./people.ts";
 import { ServiceAccountAuth } from "./service-account.ts";
 import { Transport } from "./transport.ts";
@@ -21,15 +22,19 @@ export interface Connection {
   close?: () => Promise<void>;
 }
 
-/** A connection by the settings. `notify` takes the one line that tells the user of something unusual. */
+/**
+ * A connection by the settings. `notify` takes the one line that tells the user of something unusual; `peers` are the
+ * other plugin processes of this machine.
+ */
 export function connect(
   settings: Settings,
   notify: (line: string) => void,
   clock: Clock = systemClock,
+  peers = new Peers(),
 ): Connection {
   const options: Omit<AtlasClientOptions, "auth"> = {
     transport: new Transport(settings),
-    limits: new Limits(clock, notify),
+    limits: new Limits(clock, notify, { shared: { peers, topic: new URL(settings.baseUrl).host } }),
     clock,
     credentialsSource: settings.credentials.source,
     maxWaitMs: settings.maxWaitMs,

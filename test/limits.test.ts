@@ -1,14 +1,17 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Limited, Limits, type LimitsOptions } from "../provider/limits.ts";
+import { Peers } from "../provider/peers.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 
 const invitesOf = (orgId: string, api = "v2") => `/api/atlas/${api}/orgs/${orgId}/invites`;
 const usersOf = (orgId: string) => `/api/atlas/v2/orgs/${orgId}/users`;
 
 /** Limits, and who came through them after how many ms. */
-function startScene(options?: LimitsOptions) {
-  const clock = new SimulatedClock();
+function startScene(options?: LimitsOptions, clock = new SimulatedClock()) {
   const start = clock.monotonic();
   const lines: string[] = [];
   const limits = new Limits(clock, (line) => lines.push(line), options);
@@ -302,4 +305,29 @@ test("when the run is cancelled, nobody waits for the throttle or for a bucket a
     expect.stringMatching(/^The run was cancelled before the request for another list was sent/),
     expect.stringMatching(/^The run was cancelled before the request for the list was sent/),
   ]);
+});
+
+test("an invitation is not tried where another process of the machine waits for the throttle, and takes turns with it", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "limits-"));
+  const shared = () => ({ peers: new Peers(folder), topic: "atlas.example.com" });
+  const one = startScene({ shared: shared() });
+  const two = startScene({ shared: shared() }, one.clock);
+
+  one.limits.throttled({ invitations: 10, windowMs: 60_000 });
+  for (const name of ["ada", "bob", "cyd"]) void one.come(invite(name));
+  await one.clock.advance(61_000);
+  for (const name of ["dan", "eve"]) void two.come(invite(name));
+  void two.come(read(usersOf("a"), "the list"));
+  await one.clock.advance(0);
+  expect(two.passed).toEqual([["the list", 61_000]]);
+  await one.clock.advance(60_000);
+
+  expect(one.passed).toHaveLength(3);
+  expect(two.passed).toHaveLength(3);
+  expect(two.lines).toEqual([
+    expect.stringMatching(
+      /^dan and 1 more wait for Atlas, which takes 10 invitations in 60 s: about \d+ s\.$/,
+    ),
+  ]);
+  await rm(folder, { recursive: true });
 });
