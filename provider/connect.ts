@@ -8,7 +8,7 @@ import { Lifecycle } from "./lifecycle.ts";
 import { Limits } from "./limits.ts";
 import { INVITES, OrgInvites } from "./org-invites.ts";
 import { OrgUsers } from "./org-users.ts";
-import type { Peers } from "./peers.ts";
+import { Peers } from "./peers.ts";
 import { People } from "./people.ts";
 import { ServiceAccountAuth } from "./service-account.ts";
 import { Transport } from "./transport.ts";
@@ -28,8 +28,8 @@ export interface ConnectOptions {
   notify: (line: string) => void;
   /** @default no other resource is known */
   declarations?: Declarations;
-  /** Other processes of this machine. @default none */
-  peers?: Peers | undefined;
+  /** The other plugin processes of this machine, which share the throttle. @default those that are found */
+  peers?: Peers;
   /** Aborted when the run is cancelled. @default never */
   signal?: AbortSignal | undefined;
   /** @default the system's */
@@ -39,9 +39,11 @@ export interface ConnectOptions {
 /** A connection by the settings. */
 export function connect(settings: Settings, options: ConnectOptions): Connection {
   const { notify, declarations = new Declarations(), signal, clock = systemClock } = options;
+  const { peers = new Peers() } = options;
+  const shared = { peers, topic: new URL(settings.baseUrl).host };
   const clientOptions: Omit<AtlasClientOptions, "auth"> = {
     transport: new Transport(settings),
-    limits: new Limits(clock, notify, { signal }),
+    limits: new Limits(clock, notify, { shared, signal }),
     clock,
     credentialsSource: settings.credentials.source,
     notify,

@@ -1,7 +1,7 @@
 import type { Challengeable } from "./auth.ts";
 import { type Clock, duration } from "./clock.ts";
-import { Gate } from "./gate.ts";
-import type { Pace } from "./retry.ts";
+import { Gate, type SharedPace } from "./gate.ts";
+import { type Pace, paceOf } from "./retry.ts";
 
 /** What the limits need to know of a request. */
 export interface Limited {
@@ -13,6 +13,8 @@ export interface Limited {
 }
 
 export interface LimitsOptions {
+  /** Who else sends invitations to this host from this machine, and so meets the same throttle. */
+  shared?: SharedPace | undefined;
   /** When it aborts, the run is cancelled: everybody is rejected, who waits now or comes later. */
   signal?: AbortSignal | undefined;
 }
@@ -26,15 +28,18 @@ const BUCKET = "Atlas, which limits how many requests it takes";
 export class Limits {
   readonly #clock: Clock;
   readonly #notify: (line: string) => void;
+  readonly #shared: SharedPace | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #invitations: Gate;
   readonly #buckets = new Map<string, Gate>();
+  #pace = paceOf([], "");
 
-  constructor(clock: Clock, notify: (line: string) => void, { signal }: LimitsOptions = {}) {
+  constructor(clock: Clock, notify: (line: string) => void, { shared, signal }: LimitsOptions = {}) {
     this.#clock = clock;
     this.#notify = notify;
+    this.#shared = shared;
     this.#signal = signal;
-    this.#invitations = new Gate(clock, notify, { signal });
+    this.#invitations = new Gate(clock, notify, { shared, signal });
   }
 
   /**
@@ -45,19 +50,21 @@ export class Limits {
    */
   async turn(request: Limited, until: number): Promise<void> {
     // First the limit that takes longer, so that whoever cannot be sent in time is told before any other wait.
-    if (request.invites) await this.#invitations.turn(request.subject, until);
+    if (request.invites) {
+      this.#joinOthers();
+      await this.#invitations.turn(request.subject, until);
+    }
     await this.#bucket(request).turn(request.subject, until);
   }
 
   /**
    * The throttle of invitations was met. Nobody sends one until a whole window has passed, as a refused attempt
-   * may count too; then they go at its pace, 2 % slower, so that the jitter of the network, and of the look before
-   * each, does not meet it again.
+   * may count too; then they go at its pace, 4 % slower, so that the jitter of the network, and of the look before
+   * each, does not meet it again: over a window of a minute these may take two seconds more or less.
    */
-  throttled({ invitations, windowMs }: Pace): void {
-    const why = `Atlas, which takes ${invitations} invitations in ${duration(windowMs)}`;
-    this.#invitations.hold(windowMs, why);
-    this.#invitations.pace((windowMs / invitations) * 1.02, why);
+  throttled(pace: Pace): void {
+    this.#pace = pace;
+    this.#holdInvitations(pace.windowMs);
   }
 
   /** A token bucket is empty for so long. */
@@ -74,6 +81,19 @@ export class Limits {
     const left = Number(headers["ratelimit-remaining"]);
     if (!(Number.isInteger(limit) && left >= 0)) return;
     this.#bucket(request).pace(left * 10 < limit ? 60_000 / (limit / 2) : 0, BUCKET);
+  }
+
+  /** Where others wait for the throttle, it would refuse what is sent at once, and perhaps count it against them. */
+  #joinOthers(): void {
+    if (this.#invitations.isServing || !this.#shared?.peers.others(this.#shared.topic)) return;
+    this.#holdInvitations(this.#pace.windowMs / this.#pace.invitations);
+  }
+
+  #holdInvitations(durationMs: number): void {
+    const { invitations, windowMs } = this.#pace;
+    const why = `Atlas, which takes ${invitations} invitations in ${duration(windowMs)}`;
+    this.#invitations.hold(durationMs, why);
+    this.#invitations.pace((windowMs / invitations) * 1.04, why);
   }
 
   #bucket({ path }: Limited): Gate {

@@ -32,6 +32,8 @@ export class Peers {
     attempt(() => {
       mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
       if (!isOwn(this.#folder)) return;
+      // Nobody may ever ask for the topics of those who were killed.
+      if (announced.size === 0) this.#files().forEach(isAlive);
       writeFileSync(file, "");
       announced.add(file);
     }, undefined);
@@ -45,11 +47,24 @@ export class Peers {
 
   /** How many others are busy with the topic: instances of other processes, and other instances of this one. */
   others(topic: string): number {
+    return this.#filesOfOthers(topic).length;
+  }
+
+  /** The place of this instance among all that are busy with the topic: 0 for the first, and another for each. */
+  place(topic: string): number {
     const own = this.#fileOf(topic);
-    const files = attempt(() => (isOwn(this.#folder) ? readdirSync(this.#folder) : []), [])
-      .filter((name) => name.startsWith(`${hash(topic)}-`))
-      .map((name) => join(this.#folder, name));
-    return files.filter((file) => file !== own && isAlive(file)).length;
+    return this.#filesOfOthers(topic).filter((file) => file < own).length;
+  }
+
+  #filesOfOthers(topic: string): string[] {
+    const own = this.#fileOf(topic);
+    const prefix = join(this.#folder, `${hash(topic)}-`);
+    return this.#files().filter((file) => file.startsWith(prefix) && file !== own && isAlive(file));
+  }
+
+  #files(): string[] {
+    const names = attempt(() => (isOwn(this.#folder) ? readdirSync(this.#folder) : []), []);
+    return names.map((name) => join(this.#folder, name));
   }
 
   #fileOf(topic: string): string {

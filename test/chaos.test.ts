@@ -36,7 +36,7 @@ interface Failure {
 test(
   "whatever happens, nothing is lost, nothing is sent twice and nobody else is touched",
   async () => {
-    const surroundings = await Surroundings.prepare();
+    await using surroundings = await Surroundings.prepare();
     let failure: Failure | undefined;
     let shrinksUntil = Number.POSITIVE_INFINITY;
     const lives = fc.asyncProperty(story, async (story) => {

@@ -1,6 +1,10 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { AtlasError } from "../provider/errors.ts";
 import { Gate, type GateOptions } from "../provider/gate.ts";
+import { Peers } from "../provider/peers.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 
 /** A gate, and who came through it after how many ms. */
@@ -385,4 +389,164 @@ test.each([
 
   expect(passed).toEqual([]);
   expect(errors).toMatchObject([[0, expect.stringMatching(/^The run was cancelled/)]]);
+});
+
+const topic = "atlas.example.com";
+
+/** Two gates that share their pace, and when somebody came through either of them. */
+async function startSharedScene() {
+  const folder = await mkdtemp(join(tmpdir(), "gate-"));
+  const clock = new SimulatedClock();
+  const lines: string[] = [];
+  const passed: [who: string, at: number][] = [];
+  const errors: [who: string, at: number][] = [];
+  const gateOf = (name: string) => {
+    const shared = { peers: new Peers(folder), topic };
+    const gate = new Gate(clock, (line) => lines.push(line), { shared });
+    const come = (count: number, maxWaitMs = 3_600_000) => {
+      for (let index = 0; index < count; index++) {
+        void gate.turn(`${name} ${index}`, clock.monotonic() + maxWaitMs).then(
+          () => passed.push([name, clock.monotonic()]),
+          () => errors.push([name, clock.monotonic()]),
+        );
+      }
+    };
+    return { gate, come };
+  };
+  const watcher = new Peers(folder);
+  return {
+    clock,
+    lines,
+    passed,
+    errors,
+    one: gateOf("one"),
+    two: gateOf("two"),
+    announced: () => watcher.others(topic),
+    /** How long it took from one to the next, through whichever gate they came. */
+    gaps: () => passed.slice(1).map(([, at], index) => at - (passed[index]?.[1] ?? 0)),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
+  };
+}
+
+test("gates that share their pace let one through at each interval together, and start one after the other", async () => {
+  await using scene = await startSharedScene();
+
+  for (const { gate, come } of [scene.one, scene.two]) {
+    gate.pace(6_000, "a test");
+    gate.hold(10_000, "a test");
+    come(5);
+  }
+  await scene.clock.advance(64_000);
+
+  expect(scene.passed.map(([, at]) => at)).toEqual(
+    Array.from({ length: 10 }, (_, index) => 10_000 + index * 6_000),
+  );
+  expect(scene.passed.filter(([name]) => name === "one")).toHaveLength(5);
+});
+
+test("when one of them has nobody left, the other goes at the whole pace at once", async () => {
+  await using scene = await startSharedScene();
+
+  for (const { gate } of [scene.one, scene.two]) {
+    gate.pace(6_000, "a test");
+    gate.hold(10_000, "a test");
+  }
+  scene.one.come(2);
+  scene.two.come(10);
+  await scene.clock.advance(200_000);
+
+  expect(scene.passed).toHaveLength(12);
+  expect(Math.min(...scene.gaps())).toBe(6_000);
+  // One interval more may pass until it is noticed.
+  expect(scene.passed.at(-1)?.[1]).toBeLessThanOrEqual(10_000 + 12 * 6_000);
+});
+
+test("who comes to share the pace slows the others down", async () => {
+  await using scene = await startSharedScene();
+
+  scene.one.gate.pace(6_000, "a test");
+  scene.one.come(10);
+  await scene.clock.advance(20_000);
+  scene.two.gate.pace(6_000, "a test");
+  scene.two.gate.hold(6_000, "a test");
+  scene.two.come(3);
+  await scene.clock.advance(36_000);
+
+  expect(scene.passed.filter(([name, at]) => name === "one" && at > 20_000)).toHaveLength(3);
+  expect(scene.passed.filter(([name]) => name === "two")).toHaveLength(3);
+});
+
+test("a gate is announced while somebody waits, and for the interval after the last one", async () => {
+  await using scene = await startSharedScene();
+  const { gate, come } = scene.one;
+
+  gate.pace(6_000, "a test");
+  come(1);
+  await scene.clock.advance(1_000);
+  expect(scene.announced()).toBe(0);
+  come(1);
+  await scene.clock.advance(0);
+  expect(scene.announced()).toBe(1);
+  await scene.clock.advance(10_999);
+  expect(scene.passed).toHaveLength(2);
+  expect(scene.announced()).toBe(1);
+  await scene.clock.advance(1);
+  expect(scene.announced()).toBe(0);
+});
+
+test("who comes in the interval after the last one waits for its end", async () => {
+  await using scene = await startSharedScene();
+  const { gate, come } = scene.one;
+
+  gate.pace(6_000, "a test");
+  come(2);
+  await scene.clock.advance(8_000);
+  come(1);
+  await scene.clock.advance(4_000);
+
+  expect(scene.passed.map(([, at]) => at)).toEqual([0, 6_000, 12_000]);
+});
+
+test("nothing is said while a gate is announced and nobody waits", async () => {
+  await using scene = await startSharedScene();
+  const { gate, come } = scene.one;
+
+  gate.pace(1_000, "a test");
+  come(2);
+  await scene.clock.advance(1_000);
+  gate.hold(60_000, "a test");
+  await scene.clock.advance(60_000);
+
+  expect(scene.passed).toHaveLength(2);
+  expect(scene.lines).toEqual([]);
+});
+
+test("a gate that shares no pace but a hold lets everybody through after it", async () => {
+  await using scene = await startSharedScene();
+
+  scene.one.gate.hold(10_000, "a test");
+  scene.one.come(3);
+  await scene.clock.advance(10_000);
+
+  expect(scene.passed.map(([, at]) => at)).toEqual([10_000, 10_000, 10_000]);
+  expect(scene.announced()).toBe(0);
+});
+
+test("who shares the pace makes nobody give up who may still come in time, and the others as soon as they cannot", async () => {
+  await using scene = await startSharedScene();
+
+  scene.one.gate.pace(6_000, "a test");
+  scene.one.come(10, 54_000);
+  await scene.clock.advance(1_000);
+  scene.two.gate.pace(6_000, "a test");
+  scene.two.gate.hold(5_000, "a test");
+  scene.two.come(1);
+  await scene.clock.advance(1_000);
+  expect(scene.errors).toEqual([]);
+  await scene.clock.advance(98_000);
+
+  // The other one took a turn, and perhaps the interval in which it came.
+  expect([1, 2]).toContain(scene.errors.length);
+  for (const [name, at] of scene.errors) expect([name, at < 30_000]).toEqual(["one", true]);
+  expect(scene.passed).toHaveLength(11 - scene.errors.length);
 });

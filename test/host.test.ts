@@ -386,7 +386,11 @@ describe.concurrent("what the host prints", () => {
       code: 2,
       message: `ada@example.com has accepted the invitation to ${organization.id}, so it can no longer be deleted. Set onAccepted to "retain" (keep the member, forget the invitation) or "manage" (remove the member), run pulumi up, then destroy again. If the program no longer declares the resource, pulumi state delete and its URN forgets it and keeps the member.`,
     });
-    atlas.fail({ method: "GET", status: 403, body: { errorCode: "ORG_REQUIRES_ACCESS_LIST", detail: "No." } });
+    atlas.fail({
+      method: "GET",
+      status: 403,
+      body: { errorCode: "ORG_REQUIRES_ACCESS_LIST", detail: "No." },
+    });
     const read = await failure(host.read(id, state));
     expect(read.code).toBe(2);
     expect(read.message).toMatch(

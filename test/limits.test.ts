@@ -1,14 +1,17 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Limited, Limits, type LimitsOptions } from "../provider/limits.ts";
+import { Peers } from "../provider/peers.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 
 const invitesOf = (orgId: string, api = "v2") => `/api/atlas/${api}/orgs/${orgId}/invites`;
 const usersOf = (orgId: string) => `/api/atlas/v2/orgs/${orgId}/users`;
 
 /** Limits, and who came through them after how many ms. */
-function startScene(options?: LimitsOptions) {
-  const clock = new SimulatedClock();
+function startScene(options?: LimitsOptions, clock = new SimulatedClock()) {
   const start = clock.monotonic();
   const lines: string[] = [];
   const limits = new Limits(clock, (line) => lines.push(line), options);
@@ -40,7 +43,7 @@ test("nobody waits as long as Atlas limits nothing", async () => {
   expect(clock.slept).toEqual([]);
 });
 
-test("after the throttle no invitation goes for a window, then they go 2 % slower than it allows", async () => {
+test("after the throttle no invitation goes for a window, then they go 4 % slower than it allows", async () => {
   const { clock, limits, lines, passed, come } = startScene();
 
   limits.throttled({ invitations: 10, windowMs: 60_000 });
@@ -49,8 +52,8 @@ test("after the throttle no invitation goes for a window, then they go 2 % slowe
 
   expect(passed).toEqual([
     ["ada", 60_000],
-    ["bob", 66_120],
-    ["cyd", 72_240],
+    ["bob", 66_240],
+    ["cyd", 72_480],
   ]);
   expect(lines).toEqual([
     "ada and 2 more wait for Atlas, which takes 10 invitations in 60 s: about 72 s.",
@@ -72,8 +75,8 @@ test("the throttle is of the source address: of all organizations and both famil
 
   expect(passed.slice(1)).toEqual([
     ["ada", 60_000],
-    ["bob", 121_200],
-    ["cyd", 182_400],
+    ["bob", 122_400],
+    ["cyd", 184_800],
   ]);
 });
 
@@ -91,7 +94,7 @@ test("a throttle that is met again is waited for again", async () => {
   expect(passed).toEqual([
     ["ada", 60_000],
     ["bob", 181_000],
-    ["cyd", 181_000 + 24_480],
+    ["cyd", 181_000 + 24_960],
   ]);
 });
 
@@ -302,4 +305,29 @@ test("when the run is cancelled, nobody waits for the throttle or for a bucket a
     expect.stringMatching(/^The run was cancelled before the request for another list was sent/),
     expect.stringMatching(/^The run was cancelled before the request for the list was sent/),
   ]);
+});
+
+test("an invitation is not tried where another process of the machine waits for the throttle, and takes turns with it", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "limits-"));
+  const shared = () => ({ peers: new Peers(folder), topic: "atlas.example.com" });
+  const one = startScene({ shared: shared() });
+  const two = startScene({ shared: shared() }, one.clock);
+
+  one.limits.throttled({ invitations: 10, windowMs: 60_000 });
+  for (const name of ["ada", "bob", "cyd"]) void one.come(invite(name));
+  await one.clock.advance(61_000);
+  for (const name of ["dan", "eve"]) void two.come(invite(name));
+  void two.come(read(usersOf("a"), "the list"));
+  await one.clock.advance(0);
+  expect(two.passed).toEqual([["the list", 61_000]]);
+  await one.clock.advance(60_000);
+
+  expect(one.passed).toHaveLength(3);
+  expect(two.passed).toHaveLength(3);
+  expect(two.lines).toEqual([
+    expect.stringMatching(
+      /^dan and 1 more wait for Atlas, which takes 10 invitations in 60 s: about \d+ s\.$/,
+    ),
+  ]);
+  await rm(folder, { recursive: true });
 });

@@ -68,6 +68,20 @@ test("an announcement that is made twice is one, and none can be withdrawn", asy
   expect(two.others("topic")).toBe(0);
 });
 
+test("each of those who are busy with a topic has a place of its own", async () => {
+  await using scene = await startScene();
+  const all = [scene.peers(), scene.peers(), scene.peers()];
+
+  for (const peers of all) peers.announce("topic");
+  all[0]?.announce("another topic");
+
+  expect(all.map((peers) => peers.place("topic")).sort()).toEqual([0, 1, 2]);
+  expect(all[0]?.place("another topic")).toBe(0);
+  for (const peers of all) peers.withdraw("topic");
+  expect(all[2]?.place("topic")).toBe(0);
+  all[0]?.withdraw("another topic");
+});
+
 test("the folder is for its user alone, and names no topic", async () => {
   await using scene = await startScene();
   const peers = scene.peers();
@@ -121,12 +135,14 @@ test("the folder of another user is not used", async () => {
 
 test("all announcements of a process are withdrawn when it exits", async () => {
   await using scene = await startScene();
-  for (const peers of [scene.peers(), scene.peers()]) peers.announce("topic");
+  const all = [scene.peers(), scene.peers()];
+  for (const peers of all) peers.announce("topic");
   const [withdrawAll] = process.listeners("exit").filter(({ name }) => name === "withdrawAll");
 
   withdrawAll?.(0);
 
   expect(await scene.files()).toEqual([]);
+  for (const peers of all) peers.withdraw("topic");
 });
 
 test("an announcement that is older than a day is removed, as another process may have its pid", async () => {
@@ -141,6 +157,21 @@ test("an announcement that is older than a day is removed, as another process ma
 
   expect(await scene.files()).toEqual([]);
   one.withdraw("topic");
+});
+
+test("the first announcement of a process removes what others left of any topic", async () => {
+  await using scene = await startScene();
+  const [one, two] = [scene.peers(), scene.peers()];
+  one.announce("topic");
+  const [file = ""] = await scene.files();
+  one.withdraw("topic");
+  // No system has a process of this number.
+  await writeFile(join(scene.folder, file.replace(/-\d+-/, "-999999999-")), "");
+
+  two.announce("another topic");
+
+  expect(await scene.files()).toHaveLength(1);
+  two.withdraw("another topic");
 });
 
 /** Starts a process that announces the topic, and exits when its input ends. */

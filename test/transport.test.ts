@@ -173,12 +173,21 @@ test("hundreds of requests at once share 32 connections through a proxy, too", a
 });
 
 test("the time limit of a request starts when it has a connection", async () => {
-  await using scene = await startScene({ requestTimeoutMs: 200 });
+  await using scene = await startScene();
   scene.atlas.fail({ hang: "before", authenticated: false, times: 32 });
+  const limits: AbortController[] = [];
+  vi.spyOn(AbortSignal, "timeout").mockImplementation(() => {
+    const limit = new AbortController();
+    limits.push(limit);
+    return limit.signal;
+  });
 
-  const results = await Promise.allSettled(Array.from({ length: 40 }, () => scene.transport.exchange(get)));
+  const exchanged = Promise.allSettled(Array.from({ length: 40 }, () => scene.transport.exchange(get)));
+  await vi.waitFor(() => expect(scene.atlas.requests).toHaveLength(32));
+  expect(limits).toHaveLength(32);
+  for (const limit of limits.slice()) limit.abort(new DOMException("It took too long.", "TimeoutError"));
 
-  const failed = results.filter(({ status }) => status === "rejected");
+  const failed = (await exchanged).filter(({ status }) => status === "rejected");
   expect(failed).toHaveLength(32);
 });
 

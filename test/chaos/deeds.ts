@@ -1,7 +1,7 @@
 import type { Access, Organization } from "../atlas/organization.ts";
 import type { Atlas, Subject } from "./atlas.ts";
 import type { KnownEdges } from "./known-edges.ts";
-import { bystanders, everybody } from "./people.ts";
+import { bystanders, everybody, movedAddress } from "./people.ts";
 import type { Act, PersonalDeed } from "./story.ts";
 import type { Watch } from "./watch.ts";
 
@@ -14,6 +14,7 @@ const POSSIBLE: Record<PersonalDeed, string[]> = {
   invite: ["nothing", "INVITATION_EXPIRED", "INVITATION_REJECTED"],
   addMember: ["nothing", "PENDING", "INVITATION_EXPIRED", "INVITATION_REJECTED"],
   removeMember: ["ACTIVE"],
+  changeAddress: ["PENDING", "ACTIVE"],
   change: ["PENDING", "ACTIVE"],
 };
 
@@ -65,8 +66,8 @@ export class Deeds {
     }
     const { deed, whom, access } = act;
     const candidates = this.#atlas.organizations.flatMap((organization) =>
-      everybody
-        .filter((username) => POSSIBLE[deed].includes(organization.find(username)?.status ?? "nothing"))
+      [...everybody, ...everybody.map(movedAddress)]
+        .filter((username) => isPossible(deed, organization, username))
         .map((username) => ({ organization, username })),
     );
     const concerned = candidates.find(
@@ -92,8 +93,20 @@ export class Deeds {
       case "change":
         organization.change(username, access);
         return;
+      case "changeAddress":
+        organization.changeAddress(username, movedAddress(username));
+        return;
       default:
         organization[deed](username);
     }
   }
+}
+
+function isPossible(deed: PersonalDeed, organization: Organization, username: string): boolean {
+  const status = organization.find(username)?.status ?? "nothing";
+  if (!POSSIBLE[deed].includes(status)) return false;
+  const hasMoved = username === movedAddress(username.replace(/^new\./, ""));
+  if (deed === "changeAddress") return !hasMoved && !organization.find(movedAddress(username));
+  // Nobody has the other address before they have changed to it.
+  return !hasMoved || status !== "nothing";
 }

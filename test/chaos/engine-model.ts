@@ -25,6 +25,7 @@ export interface Resource {
 export interface Condemned {
   name: string;
   old: Resource;
+  reason: "replaced" | "replaced by force";
 }
 
 /** A resource as the program declares it. */
@@ -46,7 +47,7 @@ export interface Operation {
   stored?: Properties;
   storedInputs?: Properties;
   /** Why it is deleted: nothing declares it; or it is replaced, and the new one was created before, or comes later. */
-  reason?: "unwanted" | "replaced" | "replaced first";
+  reason?: "unwanted" | "replaced" | "replaced by force" | "replaced first";
 }
 
 const operations = new AsyncLocalStorage<Operation>();
@@ -250,7 +251,8 @@ export class EngineModel {
     };
     if (!old || isForced) {
       const inputs = await checked({});
-      return () => this.#create(name, inputs, old, registration.deleteBeforeReplace);
+      const reason = isForced ? "replaced by force" : "replaced";
+      return () => this.#create(name, inputs, old, registration.deleteBeforeReplace, reason);
     }
     const inputs = await checked(old.inputs);
     const diff = await provider.diff(old.id, sent(old.outputs), sent(inputs));
@@ -272,14 +274,20 @@ export class EngineModel {
   }
 
   /** Anew where there is an old one, which is deleted first, or once the program has ended. */
-  async #create(name: string, inputs: Properties, old?: Resource, deletesFirst = false): Promise<void> {
+  async #create(
+    name: string,
+    inputs: Properties,
+    old?: Resource,
+    deletesFirst = false,
+    reason: Condemned["reason"] = "replaced",
+  ): Promise<void> {
     if (old && deletesFirst && !old.pendingReplacement) {
       await this.#delete(name, old, "replaced first");
       old.pendingReplacement = true;
     }
     const created = await this.#created(name, inputs);
     this.stack.set(name, created.resource);
-    if (old && !deletesFirst) this.condemned.add({ name, old });
+    if (old && !deletesFirst) this.condemned.add({ name, old, reason });
     if (created.error) throw created.error;
   }
 
@@ -311,7 +319,7 @@ export class EngineModel {
         this.stack.delete(name);
       }),
       ...copies.map((copy) => async () => {
-        await this.#delete(copy.name, copy.old, "replaced");
+        await this.#delete(copy.name, copy.old, copy.reason);
         this.condemned.delete(copy);
       }),
     ];

@@ -27,8 +27,8 @@ export class Stack {
 
   program(): Program {
     return new Map(
-      [...this.#declarations].map(([slot, { person, shouted, deleteBeforeReplace, ...given }]) => {
-        const args = { orgId: this.#orgId(slot), username: address(person, shouted), ...given };
+      [...this.#declarations].map(([slot, { person, shouted, moved, deleteBeforeReplace, ...given }]) => {
+        const args = { orgId: this.#orgId(slot), username: address(person, { shouted, moved }), ...given };
         return [nameOf(slot), { args: JSON.parse(JSON.stringify(args)), deleteBeforeReplace }];
       }),
     );

@@ -12,7 +12,7 @@ export function storyText({
   isUp,
   rounds,
 }: Story): string[] {
-  const world = `${generation}, ${credentials}, ${organizations} organization(s), ${JSON.stringify(settings)}`;
+  const world = `${generation}, ${credentials}, ${organizations} organization(s), ${settingsText(settings)}`;
   return [
     world,
     ...program.map((declaration, slot) => editText({ edit: "declare", slot, declaration })),
@@ -26,12 +26,16 @@ export function storyText({
   ];
 }
 
+function settingsText(settings: Story["settings"]): string {
+  return JSON.stringify(settings, (_, value) => (typeof value === "function" ? value.name : value));
+}
+
 function editText(edit: Edit): string {
   if (edit.edit === "remove") return `-  resource${edit.slot}`;
   if (edit.edit === "rename") return `>  resource${edit.slot} is renamed to resource${edit.to}`;
   if (edit.edit === "shift") return `>  every number grows by ${edit.by}`;
-  const { person, shouted, ...args } = edit.edit === "declare" ? edit.declaration : edit.changes;
-  const username = person === undefined ? "" : ` ${address(person, shouted)}`;
+  const { person, shouted, moved, ...args } = edit.edit === "declare" ? edit.declaration : edit.changes;
+  const username = person === undefined ? "" : ` ${address(person, { shouted, moved })}`;
   return `${edit.edit === "declare" ? "+" : "~"}  resource${edit.slot}${username} ${JSON.stringify(args)}`;
 }
 

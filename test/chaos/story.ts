@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import type { Access } from "../atlas/organization.ts";
 import type { Settings } from "../atlas/settings.ts";
+import { withoutTag } from "./people.ts";
 import { TROUBLE_KINDS, type Trouble, type TroubleKind, troubleOf, type When } from "./trouble.ts";
 
 /** So many people may be declared; those who come after them are bystanders, whom nobody ever declares. */
@@ -16,6 +17,8 @@ export interface Declaration {
   person: number;
   /** Whether the address is written in capitals. */
   shouted: boolean;
+  /** Whether it is the address to which they may change in Atlas. */
+  moved: boolean;
   roles: string[];
   /** What is left out is not managed. */
   teamIds: string[] | undefined;
@@ -51,6 +54,7 @@ export type PersonalDeed =
   | "invite"
   | "addMember"
   | "removeMember"
+  | "changeAddress"
   | "change";
 
 /** When something happens in the course of a command: once so many requests were sent, or after a wait. */
@@ -118,6 +122,7 @@ const access: fc.Arbitrary<Partial<Access>> = fc.record(
 const declarationModel: { [Name in keyof Declaration]: fc.Arbitrary<Declaration[Name]> } = {
   person: fc.nat(PEOPLE - 1),
   shouted: fc.boolean(),
+  moved: fc.constantFrom(false, false, false, false, false, true),
   roles,
   teamIds: fc.option(teamIds, { nil: undefined }),
   groupRoleAssignments: fc.option(groupRoleAssignments, { nil: undefined }),
@@ -157,6 +162,7 @@ const OTHER_DEEDS: PersonalDeed[] = [
   "invite",
   "addMember",
   "removeMember",
+  "changeAddress",
   "change",
 ];
 
@@ -215,6 +221,7 @@ const settings: fc.Arbitrary<Partial<Settings>> = fc.record(
     goneAnswer: fc.constantFrom<Settings["goneAnswer"][]>("documented", 400, 404, "bare"),
     newIdOnAcceptance: fc.boolean(),
     secondInvite: fc.constantFrom("replace", "keep", "refuse"),
+    storesUsername: fc.constant(withoutTag),
     usersConflict: fc.constantFrom<Settings["usersConflict"][]>(409, 400),
     listsExpired: fc.boolean(),
     ignoresOnCreate: fc.subarray<Settings["ignoresOnCreate"][number]>(["teamIds", "groupRoleAssignments"]),

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { vi } from "vitest";
 import type { Clock } from "../../provider/clock.ts";
 import type { Provider } from "./engine-model.ts";
@@ -16,15 +19,17 @@ export const packageClock: Clock = {
 };
 
 /** What the package takes from its modules and from its process, and a run has to give it. */
-export class Surroundings {
+export class Surroundings implements AsyncDisposable {
   /** Takes what the package prints. */
   onPrint: (line: string) => void = () => {};
   readonly #entries: readonly Entry[];
+  readonly #folder: string;
   #farewells: (() => void)[] = [];
   #exits: (() => void)[] = [];
 
-  private constructor(entries: readonly Entry[]) {
+  private constructor(entries: readonly Entry[], folder: string) {
     this.#entries = entries;
+    this.#folder = folder;
   }
 
   static async prepare(): Promise<Surroundings> {
@@ -33,7 +38,10 @@ export class Surroundings {
     }
     // A second copy, as every organization has a provider, and so a process, of its own.
     const path = "../../provider/org-invitation-provider.ts";
-    const surroundings = new Surroundings([await import(path), await import(`${path}?second`)]);
+    // What a run tells other processes of the machine is not for those of another run.
+    const folder = await mkdtemp(join(tmpdir(), "chaos-"));
+    vi.stubEnv("TMPDIR", folder);
+    const surroundings = new Surroundings([await import(path), await import(`${path}?second`)], folder);
     await import("../../provider/connect.ts");
     surroundings.#spy();
     return surroundings;
@@ -62,6 +70,10 @@ export class Surroundings {
       farewell();
       return exit;
     });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return rm(this.#folder, { recursive: true });
   }
 
   #spy(): void {

@@ -41,7 +41,7 @@ export function checkEnding(
     const declared = subject(program.get(name)?.args);
     const held = stored(resource);
     const failure = errors.find(
-      ({ operation }) => operation.resource === name && operation.reason !== "replaced",
+      ({ operation }) => operation.resource === name && !operation.reason?.startsWith("replaced"),
     );
     const wrong =
       (held && unlikeState(resource?.outputs, held.person)) ??

@@ -48,23 +48,17 @@ export function handoverStories(start: StartStack): void {
     expect(organization.users).toEqual([]);
   });
 
-  it("keeps a managed member whose resource is renamed and moved under a component", async () => {
+  it("tells who is renamed from who is removed in a run that refreshes first", async () => {
     await using stack = await start();
     const { organization } = stack;
-    await stack.declare({ ada: { onAccepted: "manage" } });
+    await stack.declare({ ada: {}, grace: {}, alan: {} });
     await stack.run(UP);
-    organization.accept(ADA);
-    await stack.run(REFRESH);
-    const before = organization.users;
+    const before = kept(stack, ADA, GRACE);
 
-    await stack.declare({ ada: { onAccepted: "manage", options: { component: "team" } } });
-    await stack.run(UP);
+    await stack.declare({ "ada-l": { username: ADA }, grace: {} });
+    await stack.run(`${UP} --refresh`);
     expect(organization.users).toEqual(before);
-    await stack.declare({ "ada-l": { onAccepted: "manage", username: ADA } });
-    await stack.run(UP);
-    expect(organization.users).toEqual(before);
-
-    await stack.run(DESTROY);
+    await stack.run(`${DESTROY} --refresh`);
     expect(organization.users).toEqual([]);
   });
 
@@ -114,56 +108,6 @@ export function handoverStories(start: StartStack): void {
     expect((await stack.run(UP)).requests).toEqual([]);
   });
 
-  it("keeps managed members where a list named by position is shifted, one after the other", async () => {
-    await using stack = await start();
-    const { organization } = stack;
-    const args = { onAccepted: "manage" };
-    await stack.declare(byPosition([ADA, GRACE], args));
-    await stack.run(UP);
-    organization.accept(ADA);
-    organization.accept(GRACE);
-    await stack.run(REFRESH);
-    const before = kept(stack, ADA, GRACE);
-
-    const { p0, p1, p2 } = byPosition([HEDY, ADA, GRACE], args);
-    await stack.declare({
-      p0: { ...p0 },
-      p1: { ...p1, username: { afterCreating: "p0", value: ADA } },
-      p2: { ...p2, username: { afterCreating: "p1", value: GRACE } },
-    });
-    await stack.run(UP);
-    expect(kept(stack, ADA, GRACE)).toEqual(before);
-    expect(stack.person(HEDY)).toMatchObject({ status: "PENDING" });
-  });
-
-  it.each(["--target-replace", "taint"])(
-    "sends one new invitation to somebody pending by %s",
-    async (way) => {
-      await using stack = await start();
-      const { organization, atlas } = stack;
-      await stack.declare({ ada: {} });
-      await stack.run(UP);
-      const first = stack.person(ADA);
-
-      if (way === "taint") await stack.workspace.pulumi(["state", "taint", "--yes", stack.urn("ada")]);
-      await stack.run(way === "taint" ? UP : `${UP} --target-replace ${stack.urn("ada")}`);
-      const { status, userId } = stack.person(ADA);
-      expect(organization.users).toHaveLength(1);
-      expect(status).toBe("PENDING");
-      expect(userId).not.toBe(first.userId);
-      expect(atlas.mails).toHaveLength(2);
-
-      await stack.run(REFRESH);
-      const { invitationId, expiresAt } = stack.person(ADA);
-      const outputs = await stack.outputs("ada");
-      expect(outputs).toMatchObject({ status: "PENDING", expiresAt });
-      if (outputs?.invitationId) expect(outputs.invitationId).toBe(invitationId);
-      expect((await stack.run(UP)).requests).toEqual([]);
-      await stack.run(DESTROY);
-      expect(organization.users).toEqual([]);
-    },
-  );
-
   it("sends one new invitation to somebody who rejected, by --target-replace, which the error names", async () => {
     await using stack = await start();
     const { organization, atlas } = stack;
@@ -179,19 +123,6 @@ export function handoverStories(start: StartStack): void {
     expect(stack.person(ADA)).toMatchObject({ status: "PENDING", roles: ["ORG_OWNER"] });
     expect(atlas.mails).toHaveLength(2);
     expect(await stack.outputs("ada")).toMatchObject({ status: "PENDING" });
-  });
-
-  it("keeps a managed member whose replacement is forced", async () => {
-    await using stack = await start();
-    const { organization, atlas } = stack;
-    await stack.declare({ ada: { onAccepted: "manage" } });
-    await stack.run(UP);
-    organization.accept(ADA);
-    await stack.run(REFRESH);
-    const before = organization.users;
-    await stack.run(`${UP} --target-replace ${stack.urn("ada")}`);
-    expect(organization.users).toEqual(before);
-    expect(atlas.mails).toHaveLength(1);
   });
 
   it("leaves the order of a forced replacement to who sets deleteBeforeReplace", async () => {
@@ -295,5 +226,91 @@ export function handoverStories(start: StartStack): void {
     expect(organization.users).toMatchObject([{ username: ADA, status: "PENDING", roles: ["ORG_OWNER"] }]);
     expect(atlas.mails).toHaveLength(2);
     expect((await stack.run(UP)).requests).toEqual([]);
+  });
+}
+
+/** The same where the API itself could remove a member, or has another way to renew an invitation. */
+export function riskyHandoverStories(start: StartStack): void {
+  it("keeps a managed member whose resource is renamed and moved under a component", async () => {
+    await using stack = await start();
+    const { organization } = stack;
+    await stack.declare({ ada: { onAccepted: "manage" } });
+    await stack.run(UP);
+    organization.accept(ADA);
+    await stack.run(REFRESH);
+    const before = organization.users;
+
+    await stack.declare({ ada: { onAccepted: "manage", options: { component: "team" } } });
+    await stack.run(UP);
+    expect(organization.users).toEqual(before);
+    await stack.declare({ "ada-l": { onAccepted: "manage", username: ADA } });
+    await stack.run(UP);
+    expect(organization.users).toEqual(before);
+
+    await stack.run(DESTROY);
+    expect(organization.users).toEqual([]);
+  });
+
+  it("keeps managed members where a list named by position is shifted, one after the other", async () => {
+    await using stack = await start();
+    const { organization } = stack;
+    const args = { onAccepted: "manage" };
+    await stack.declare(byPosition([ADA, GRACE], args));
+    await stack.run(UP);
+    organization.accept(ADA);
+    organization.accept(GRACE);
+    await stack.run(REFRESH);
+    const before = kept(stack, ADA, GRACE);
+
+    const { p0, p1, p2 } = byPosition([HEDY, ADA, GRACE], args);
+    await stack.declare({
+      p0: { ...p0 },
+      p1: { ...p1, username: { afterCreating: "p0", value: ADA } },
+      p2: { ...p2, username: { afterCreating: "p1", value: GRACE } },
+    });
+    await stack.run(UP);
+    expect(kept(stack, ADA, GRACE)).toEqual(before);
+    expect(stack.person(HEDY)).toMatchObject({ status: "PENDING" });
+  });
+
+  it.each(["--target-replace", "taint"])(
+    "sends one new invitation to somebody pending by %s",
+    async (way) => {
+      await using stack = await start();
+      const { organization, atlas } = stack;
+      await stack.declare({ ada: {} });
+      await stack.run(UP);
+      const first = stack.person(ADA);
+
+      if (way === "taint") await stack.workspace.pulumi(["state", "taint", "--yes", stack.urn("ada")]);
+      await stack.run(way === "taint" ? UP : `${UP} --target-replace ${stack.urn("ada")}`);
+      const { status, userId } = stack.person(ADA);
+      expect(organization.users).toHaveLength(1);
+      expect(status).toBe("PENDING");
+      expect(userId).not.toBe(first.userId);
+      expect(atlas.mails).toHaveLength(2);
+
+      await stack.run(REFRESH);
+      const { invitationId, expiresAt } = stack.person(ADA);
+      const outputs = await stack.outputs("ada");
+      expect(outputs).toMatchObject({ status: "PENDING", expiresAt });
+      if (outputs?.invitationId) expect(outputs.invitationId).toBe(invitationId);
+      expect((await stack.run(UP)).requests).toEqual([]);
+      await stack.run(DESTROY);
+      expect(organization.users).toEqual([]);
+    },
+  );
+
+  it("keeps a managed member whose replacement is forced", async () => {
+    await using stack = await start();
+    const { organization, atlas } = stack;
+    await stack.declare({ ada: { onAccepted: "manage" } });
+    await stack.run(UP);
+    organization.accept(ADA);
+    await stack.run(REFRESH);
+    const before = organization.users;
+    await stack.run(`${UP} --target-replace ${stack.urn("ada")}`);
+    expect(organization.users).toEqual(before);
+    expect(atlas.mails).toHaveLength(1);
   });
 }
