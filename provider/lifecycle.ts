@@ -147,14 +147,15 @@ export class Lifecycle {
     const { declarations } = this.#options;
     return this.#alone(state, async (bounds) => {
       if (await this.#handOver(state, state, bounds)) return;
-      const isWanted = declarations.find(state)?.isFailed === true;
-      if (!isWanted) declarations.release(state);
+      const isWanted = (person: PersonIdentity) => declarations.find(person)?.isFailed === true;
+      if (!isWanted(state)) declarations.release(state);
       // What this resource owned is over: whoever is invited, or a member, by now is so by somebody else's doing.
       if (state.status === "EXPIRED" || state.status === "REJECTED") return;
-      if (!isWanted && (await this.#cancelDirectly(state, bounds))) return;
+      if (!isWanted(state) && (await this.#cancelDirectly(state, bounds))) return;
       await this.#look(state, bounds, { trust: isNotPending }, async (person) => {
-        if (person && (await this.#handOver(state, { ...person, orgId: state.orgId }, bounds))) return true;
-        return this.#end(state, person, isWanted, bounds);
+        const found = { ...state, ...person };
+        if (await this.#handOver(state, found, bounds)) return true;
+        return this.#end(state, person, isWanted(state) || isWanted(found), bounds);
       });
     });
   }
