@@ -276,6 +276,20 @@ describe.each(GENERATIONS)("on %s", (generation) => {
       expect(scene.notices.slice(1)).toEqual([isInvitedAgain(organization.id)]);
     });
 
+    test("gets a new invitation also where another generation of the API wrote the state", async () => {
+      await using scene = await lifecycleScene(generation);
+      const { organization, connected, inputs, atlas } = scene;
+      const writer = generation === "users" ? "v2" : "users";
+      const old = await connected(writer).create(inputs(), "old");
+      const before = organization.find(ada);
+      const run = connected(generation);
+      await run.create(inputs(), "old");
+      await run.delete(old);
+      expect(organization.users).toMatchObject([{ status: "PENDING" }]);
+      expect(organization.find(ada)?.userId).not.toBe(before?.userId);
+      expect(atlas.mails).toHaveLength(2);
+    });
+
     test("gets one new e-mail where it was rejected, from its creation", async () => {
       await using scene = await startScene();
       scene.organization.reject(ada);
