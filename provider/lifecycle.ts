@@ -535,6 +535,7 @@ function changeOf(
     const stored: PartialAccess = { [field]: state?.declared[field] };
     const declared: PartialAccess = { [field]: inputs[field] };
     if (!inputs[field]) return combined(field, found, { removed: stored });
+    if (state?.status === "PENDING" && isGranted(field, state, inputs)) return { [field]: found[field] };
     if (!isAsPlanned) return declared;
     const removed = combined(field, stored, { removed: declared });
     return combined(field, found, { removed, added: declared });
@@ -543,6 +544,11 @@ function changeOf(
   return Object.fromEntries(
     ACCESS_FIELDS.filter((field) => !sameField(field, found, target)).map((field) => [field, target[field]]),
   );
+}
+
+/** Whether the program changes nothing about the field, and Atlas had all of it: what others changed is for a refresh to show. */
+function isGranted(field: AccessField, state: OrgInvitationState, inputs: OrgInvitationInputs): boolean {
+  return sameField(field, state.declared, inputs) && missing(state, inputs, field).length === 0;
 }
 
 /** What a change that left it out has taken all the same: whether Atlas resets what is left out is unknown. */

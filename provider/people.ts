@@ -190,7 +190,8 @@ function preferred(one: Person | undefined, other: Person): Person {
     // Both lists may show it, and each knows an id of its own.
     return { ...first, openInvitation: preferred(first.openInvitation, second) };
   }
-  const isSame = first.orgMembershipStatus === second.orgMembershipStatus || isSameInvitation(first, second);
+  if (isSameInvitation(first, second)) return { ...second, orgMembershipStatus: first.orgMembershipStatus };
+  const isSame = first.orgMembershipStatus === second.orgMembershipStatus;
   return isSame ? { ...second, ...withoutUndefined(first) } : first;
 }
 

@@ -57,7 +57,8 @@ export function handoverStories(start: StartStack): void {
 
     await stack.declare({ "ada-l": { username: ADA }, grace: {} });
     await stack.run(`${UP} --refresh`);
-    expect(organization.users).toEqual(before);
+    expect(kept(stack, ADA, GRACE)).toEqual(before);
+    expect(organization.users).toHaveLength(2);
     await stack.run(`${DESTROY} --refresh`);
     expect(organization.users).toEqual([]);
   });
