@@ -135,8 +135,9 @@ export const REST: readonly Chapter[] = [
   },
   {
     title: "DELETE /orgs/{ORG-ID}/invites/{INVITATION-ID}, on the wire",
-    text: "The same program on the first generation of the API: everybody is invited again, then one cancelled.",
+    text: "The same program on the first generation of the API: everybody is invited again, then one cancelled. It manages no members now: to cancel whom it manages takes a look at the members, too.",
     async play(scene) {
+      await scene.run("config set onAccepted fail");
       await scene.run("up --yes --skip-preview --suppress-outputs", V1);
       const invitation = scene.organization.find("grace@example.com")?.invitationId;
       const tap = await WireTap.start(scene.atlas.url);
