@@ -48,8 +48,13 @@ export function statusOf(orgMembershipStatus: string): Status {
   return STATUS[known(orgMembershipStatus)];
 }
 
+/** Whether this version knows what Atlas calls a person. */
+export function isKnownStatus(orgMembershipStatus: string): orgMembershipStatus is keyof typeof STATUS {
+  return Object.hasOwn(STATUS, orgMembershipStatus);
+}
+
 function known(orgMembershipStatus: string): keyof typeof STATUS {
-  if (orgMembershipStatus in STATUS) return orgMembershipStatus as keyof typeof STATUS;
+  if (isKnownStatus(orgMembershipStatus)) return orgMembershipStatus;
   throw new AtlasError(
     `Atlas calls somebody "${orgMembershipStatus}", which this version does not know. Update pulumi-atlas-invitations.`,
   );

@@ -3,6 +3,8 @@ import type { Clock } from "./clock.ts";
 import { AtlasError } from "./errors.ts";
 import type { InvitationsApi, Listing, PeopleList, Person, UnusableEntry } from "./invitations-api.ts";
 
+import { isKnownStatus } from "./membership.ts";
+
 const MAX_AGE_MS = 30_000;
 
 /** Who is looked for: by address, and by the ids that are stored of them. */
@@ -141,7 +143,12 @@ export class People {
     for (const { username = "somebody", reason } of listing.unusable) {
       this.#reportOnce(`An entry about ${username} in a list of ${orgId} was skipped: ${reason}.`);
     }
-    for (const { username, isProjectInvitation, inviterUsername } of listing.people) {
+    for (const { username, isProjectInvitation, inviterUsername, orgMembershipStatus } of listing.people) {
+      if (!isKnownStatus(orgMembershipStatus)) {
+        this.#reportOnce(
+          `${username} in ${orgId} has the status "${orgMembershipStatus}", which this version does not know. Update pulumi-atlas-invitations.`,
+        );
+      }
       if (!isProjectInvitation) continue;
       const by = inviterUsername ? `, from ${inviterUsername}` : "";
       this.#reportOnce(

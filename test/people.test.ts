@@ -433,6 +433,9 @@ describe.each<InvitationsGeneration>(["v1.0", "v2", "users"])("in the lists of %
     scene.organization.rewrite(ada, (view) => ({ ...view, orgMembershipStatus: "SUSPENDED" }));
 
     expect(await scene.find()).toMatchObject({ orgMembershipStatus: "SUSPENDED" });
+    expect(scene.notices).toEqual([
+      `${ada} in ${scene.organization.id} has the status "SUSPENDED", which this version does not know. Update pulumi-atlas-invitations.`,
+    ]);
     expect(await scene.find({ username: bob })).toMatchObject({ orgMembershipStatus: "ACTIVE" });
   });
 
