@@ -216,10 +216,15 @@ export class Lifecycle {
     const declaration = declarations.find(person);
     // What its deletion would do is for the table to say.
     if (declaration?.isFailed) return false;
-    // No other resource has known an invitation before it was sent.
-    const isItself = declaration?.sent && isSameInvitation(declaration.sent, state);
+    // No other resource has known an invitation before it was sent; but where Atlas stores another spelling of the
+    // address, it may have kept and answered that of another resource.
+    const isItself =
+      declaration?.sent && declaration.declaredBy === declaredBy && isSameInvitation(declaration.sent, state);
     if (isItself || (!declaration && !declarations.isDeclaredElsewhere(person))) return false;
-    const isReplaced = declaration && declaredBy !== undefined && declaration.declaredBy === declaredBy;
+    const isReplaced =
+      declaredBy !== undefined &&
+      declaration?.declaredBy === declaredBy &&
+      declaration.inputs.username === username;
     if (!isReplaced) {
       notify(
         `${username} in ${orgId} is declared by another resource now: nothing was sent for the one that is deleted.`,
@@ -365,12 +370,15 @@ export class Lifecycle {
     if (reset) answer = await send({ ...change, ...reset });
     if (!answer) return undefined;
 
-    const refused = difference(answer, { ...change, ...reset });
+    const sent: PartialAccess = { ...change, ...reset };
+    const refused = difference(answer, sent);
     if (refused) throw new AtlasError(`${username} in ${orgId}: Atlas did not take ${refused}. ${NOT_TAKEN}`);
     const added = difference(change, answer, changed);
     if (added)
       notify(`${username} in ${orgId}: Atlas gives ${added} besides what is declared. It is left so.`);
-    return asPlanned(answer);
+    // What others gave meanwhile where nothing was sent shows in the next refresh, and the plan after it takes it.
+    const unsent = ACCESS_FIELDS.filter((field) => inputs[field] && !sent[field]);
+    return asPlanned({ ...answer, ...Object.fromEntries(unsent.map((field) => [field, person[field]])) });
   }
 
   /** The direct request: it needs no look-up unless Atlas says that it knows no such pending invitation. */
