@@ -13,6 +13,9 @@ export interface Subject {
   username: string;
 }
 
+/** An address, and the properties that are stored, if any are. */
+export type Identity = { username: string } & Record<string, unknown>;
+
 /** The simulated Atlas without its server: the same endpoints, at the pace of a virtual clock. */
 export class Atlas {
   readonly organizations: readonly Organization[];
@@ -75,17 +78,24 @@ export class Atlas {
     return this.#api.answer({ ...request, url: new URL(request.target, "http://atlas"), principal });
   }
 
-  /** What is known of a person: by address, or else by an id that is known of them. */
-  find(
-    orgId: string,
-    { username, ...stored }: { username: string } & Record<string, unknown>,
-  ): Person | undefined {
+  /** What is known of a person: by address, or else by what is stored of them. */
+  find(orgId: string, stored: Identity): Person | undefined {
+    return this.#candidates(orgId, stored)[0];
+  }
+
+  /** Whether somebody else has the address of a person who has changed theirs: then nobody can say who is meant. */
+  isAmbiguous(orgId: string, stored: Identity): boolean {
+    return new Set(this.#candidates(orgId, stored).map(({ userId }) => userId)).size > 1;
+  }
+
+  #candidates(orgId: string, { username, __knownAs, userId, invitationId }: Identity): Person[] {
     const organization = this.organizations.find(({ id }) => id === orgId);
-    const isKnown = (id: unknown) => id !== undefined && [stored.userId, stored.invitationId].includes(id);
-    return (
-      organization?.find(username) ??
-      organization?.users.find(({ userId, invitationId }) => isKnown(userId) || isKnown(invitationId))
-    );
+    const isKnown = (id: unknown) => id !== undefined && [userId, invitationId].includes(id);
+    return [
+      organization?.find(username),
+      organization?.find(String(__knownAs)),
+      organization?.users.find((person) => isKnown(person.userId) || isKnown(person.invitationId)),
+    ].filter((person) => person !== undefined);
   }
 
   /** Whom a request is about, if it is about one person. */

@@ -24,6 +24,7 @@ export class Deeds {
   readonly #watch: Watch;
   readonly #edges: KnownEdges;
   readonly #tell: (line: string) => void;
+  #hasAnybodyMoved = false;
 
   constructor(atlas: Atlas, watch: Watch, edges: KnownEdges, tell: (line: string) => void) {
     this.#atlas = atlas;
@@ -48,6 +49,9 @@ export class Deeds {
    * about, if there is one. Waiting is not for here.
    */
   perform(act: Act, subject?: Subject): void {
+    // Who is known by the id of an invitation, and by another address, is not to be found in the users API.
+    const isUnwinnable = act.deed === "changeAddress" ? this.#atlas.isSunset : this.#hasAnybodyMoved;
+    if (isUnwinnable && /^retire|^changeAddress/.test(act.deed)) return;
     switch (act.deed) {
       case "wait":
         return;
@@ -94,6 +98,7 @@ export class Deeds {
         organization.change(username, access);
         return;
       case "changeAddress":
+        this.#hasAnybodyMoved = true;
         organization.changeAddress(username, movedAddress(username));
         return;
       default:
@@ -106,7 +111,11 @@ function isPossible(deed: PersonalDeed, organization: Organization, username: st
   const status = organization.find(username)?.status ?? "nothing";
   if (!POSSIBLE[deed].includes(status)) return false;
   const hasMoved = username === movedAddress(username.replace(/^new\./, ""));
-  if (deed === "changeAddress") return !hasMoved && !organization.find(movedAddress(username));
-  // Nobody has the other address before they have changed to it.
-  return !hasMoved || status !== "nothing";
+  if (deed === "changeAddress") {
+    // Under another spelling nobody is known by address, so that two entries of one person could not be told apart.
+    const isSpelledSo = organization.find(username)?.username.toLowerCase() === username;
+    return !hasMoved && isSpelledSo && !organization.find(movedAddress(username));
+  }
+  // Nobody has the other address before they have changed to it, and nobody else gets the one that they had.
+  return status !== "nothing" || (!hasMoved && !organization.find(movedAddress(username)));
 }

@@ -21,4 +21,8 @@ export class Peers {
   others(topic: string): number {
     return [...(topics.get(topic) ?? [])].filter((peer) => peer !== this).length;
   }
+
+  place(topic: string): number {
+    return Math.max(0, [...(topics.get(topic) ?? [])].indexOf(this));
+  }
 }

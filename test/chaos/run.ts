@@ -4,7 +4,7 @@ import { nameOf, organizationOf, Stack } from "./stack.ts";
 import type { Act, Command, Story } from "./story.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { isMildTrouble } from "./trouble.ts";
-import { checkEnding } from "./verdict.ts";
+import { checkEnding, isConflict } from "./verdict.ts";
 import { Violation } from "./violation.ts";
 import { forgetOrigins } from "./wire.ts";
 import { World } from "./world.ts";
@@ -126,7 +126,7 @@ export class Run {
     const options = { ...given, refresh, replaced, targets };
     const isUp = command.startsWith("up");
     const program = [...stack.program()].filter(([name]) => isUp && (!targets || targets.has(name)));
-    this.#world.watch.begins({ program: new Map(program), replaced });
+    this.#world.watch.begins(new Map(program));
     switch (command) {
       case "up":
       case "up --refresh":
@@ -155,7 +155,9 @@ const TWICE_LOST = / became known to /;
 function demandRefusals(errors: Outcome["errors"]): void {
   for (const { operation, error } of errors) {
     const isDue =
-      REFUSAL.test(error.message) || (operation.kind === "delete" && TWICE_LOST.test(error.message));
+      REFUSAL.test(error.message) ||
+      isConflict(error) ||
+      (operation.kind === "delete" && TWICE_LOST.test(error.message));
     if (!isDue) throw new Violation(`a little trouble was too much: ${error.message}`);
   }
 }

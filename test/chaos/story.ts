@@ -1,12 +1,9 @@
 import * as fc from "fast-check";
 import type { Access } from "../atlas/organization.ts";
 import type { Settings } from "../atlas/settings.ts";
-import { withoutTag } from "./people.ts";
+import { PEOPLE, withoutTag } from "./people.ts";
 import { TROUBLE_KINDS, type Trouble, type TroubleKind, troubleOf, type When } from "./trouble.ts";
 
-/** So many people may be declared; those who come after them are bystanders, whom nobody ever declares. */
-export const PEOPLE = 6;
-export const BYSTANDERS = 3;
 const SLOTS = 5;
 const TEAMS = ["7ea000000000000000000001", "7ea000000000000000000002"];
 const PROJECTS = ["9c0000000000000000000001", "9c0000000000000000000002"];

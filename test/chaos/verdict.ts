@@ -2,9 +2,9 @@ import type { Person } from "../atlas/organization.ts";
 import type { Settings } from "../atlas/settings.ts";
 import { isSameAccess } from "./access.ts";
 import type { Atlas } from "./atlas.ts";
-import type { EngineModel, Failure, Program, Properties, Resource } from "./engine-model.ts";
+import type { EngineModel, Failure, Operation, Program, Properties, Resource } from "./engine-model.ts";
 import { Violation } from "./violation.ts";
-import { type Declared, declaredIn, unlikeDeclared, unlikeState } from "./watch.ts";
+import { type Declared, declaredIn, isOtherSpelling, unlikeDeclared, unlikeState } from "./watch.ts";
 
 /** Somebody declared or stored, and what Atlas says about them. */
 interface Subject {
@@ -28,9 +28,9 @@ export function checkEnding(
   { stack, condemned }: Pick<EngineModel, "stack" | "condemned">,
   errors: readonly Failure[],
 ): void {
-  const subject = (found: Properties | undefined): Subject | undefined => {
+  const subject = (found: Properties | undefined, ids: Properties = {}): Subject | undefined => {
     const properties = found && declaredIn(found);
-    return properties && { properties, person: atlas.find(properties.orgId, { ...properties }) };
+    return properties && { properties, person: atlas.find(properties.orgId, { ...ids, ...properties }) };
   };
   const stored = (resource: Resource | undefined): Stored | undefined => {
     const found = subject(resource?.pendingReplacement ? undefined : resource?.outputs);
@@ -38,11 +38,12 @@ export function checkEnding(
   };
   for (const name of new Set([...program.keys(), ...stack.keys()])) {
     const resource = stack.get(name);
-    const declared = subject(program.get(name)?.args);
     const held = stored(resource);
-    const failure = errors.find(
-      ({ operation }) => operation.resource === name && !operation.reason?.startsWith("replaced"),
-    );
+    if (held && atlas.isAmbiguous(held.properties.orgId, { ...held.properties })) continue;
+    const args = program.get(name)?.args;
+    const isHeld = held?.properties.username === String(args?.username).toLowerCase();
+    const declared = subject(args, isHeld ? resource?.outputs : undefined);
+    const failure = errors.find(({ operation }) => operation.resource === name && !isOfReplaced(operation));
     const wrong =
       (held && unlikeState(resource?.outputs, held.person)) ??
       (failure ? unjustified(atlas, failure) : unfulfilled(declared, held, atlas.settings));
@@ -53,6 +54,11 @@ export function checkEnding(
     const wrong = failure ? unjustified(atlas, failure) : "it is still there";
     if (wrong) throw new Violation(`what was replaced of ${name}, in the end: ${wrong}`);
   }
+}
+
+/** Whether it deletes what another one of the same name has replaced. */
+function isOfReplaced({ reason }: Operation): boolean {
+  return reason === "replaced" || reason === "replaced by force";
 }
 
 /** What is wrong when nothing failed. */
@@ -81,7 +87,10 @@ function unfulfilled(
 function unjustified(atlas: Atlas, { operation, error }: Failure): string | undefined {
   const { kind, inputs, stored } = operation;
   const { orgId, username, onAccepted, reinviteExpired } = declaredIn(inputs ?? stored);
-  const status = atlas.find(orgId, { ...stored, username })?.status;
+  const person = atlas.find(orgId, { ...stored, username });
+  const status = person?.status;
+  if (kind === "create" && person && isOtherSpelling(person, operation) && isConflict(error))
+    return undefined;
   const due: string | false | undefined = {
     create: status === "ACTIVE" && onAccepted === "fail" && "is already a member",
     delete: status === "ACTIVE" && onAccepted === "fail" && "be deleted. Set",
@@ -97,4 +106,9 @@ function unjustified(atlas: Atlas, { operation, error }: Failure): string | unde
   if (kind === "delete" && error.message.includes("could not be created")) return undefined;
   if (atlas.settings.ignoresOnUpdate.length > 0 && error.message.includes("did not take")) return undefined;
   return due && error.message.includes(due) ? undefined : `it fails for good: ${error.message}`;
+}
+
+/** Atlas knows the person by another spelling, which it does not tell. */
+export function isConflict({ message }: Error): boolean {
+  return / is already in the organization\.| already exists\.| was not invited\./.test(message);
 }

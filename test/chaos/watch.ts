@@ -24,14 +24,6 @@ export type Declared = DeclaredAccess & {
   reinviteExpired: boolean;
 };
 
-/** What a command of Pulumi sets out to do. */
-export interface Plan {
-  /** What it declares: nothing where it only refreshes or destroys. */
-  program: Program;
-  /** Whom it declares, and by which resource. */
-  replaced: ReadonlySet<string>;
-}
-
 interface UnderWay {
   since: number;
   /** The package was told that the invitation was sent. */
@@ -54,7 +46,7 @@ export class Watch {
   readonly #uninvited = new Set<string>();
   /** Resources that are not created, as the one that they replace could not be deleted first. */
   readonly #givenUp = new Set<string>();
-  #plan: Plan = { program: new Map(), replaced: new Set() };
+  #program: Program = new Map();
   #startedAt = 0;
   #violation: Violation | undefined;
 
@@ -64,9 +56,9 @@ export class Watch {
     this.#now = now;
   }
 
-  /** A command begins. */
-  begins(plan: Plan): void {
-    this.#plan = plan;
+  /** A command begins, which declares this: nothing where it only refreshes or destroys. */
+  begins(program: Program): void {
+    this.#program = program;
     this.#startedAt = this.#now();
     this.#mails.clear();
     this.#givenUp.clear();
@@ -135,8 +127,9 @@ export class Watch {
       if (JSON.stringify(is) === JSON.stringify(was) || this.#isKnownEdge(organization, was, sentAt))
         continue;
       this.#judge(was, (operation) => {
+        if (!isSubject(organization, was, operation)) return "is somebody else";
         if (!is) return this.#removal(organization, was, operation);
-        if (is.userId !== was.userId) return invitation(was);
+        if (is.userId !== was.userId) return isOtherSpelling(was, operation) ? undefined : invitation(was);
         return change(was, is, this.#granting(organization, is, operation), this.#atlas.settings);
       });
     }
@@ -160,13 +153,16 @@ export class Watch {
   /** What is wrong with an end of an invitation or of a membership. */
   #removal(organization: Organization, was: Person, operation: Operation): string | undefined {
     if (operation.kind !== "delete") return `was removed, who was ${was.status}`;
-    this.#uninvited.add(whoIs(organization.id, was.username));
+    // Where Atlas stores another spelling, it may have kept the invitation that the new resource asked for.
+    const isKept = this.#atlas.settings.secondInvite === "keep" && operation.stored?.__knownAs;
+    if (!isKept) this.#uninvited.add(whoIs(organization.id, was.username));
     const { onAccepted } = declaredIn(operation.stored);
     if (was.status === "ACTIVE" && onAccepted !== "manage")
       return `is a member, and was removed under "${onAccepted}"`;
     const declarer = this.#declarer(organization, was);
     if (declarer === undefined || operation.reason === "replaced first") return undefined;
     if (declarer !== operation.resource) return `was removed, whom ${declarer} declares`;
+    if (!this.#isRenewal(operation)) return "was removed, who is still declared";
     return was.status === "ACTIVE" ? "is a member, and was removed as the resource was replaced" : undefined;
   }
 
@@ -176,19 +172,29 @@ export class Watch {
     this.#uninvited.delete(who);
     const count = (this.#mails.get(who) ?? 0) + 1;
     this.#mails.set(who, count);
-    return count > 1 && this.#lastAct(who) < this.#startedAt ? "was sent a second e-mail" : undefined;
+    const mayBeTwo = this.#lastAct(who) >= this.#startedAt || isOtherSpelling(is, operation);
+    return count > 1 && !mayBeTwo ? "was sent a second e-mail" : undefined;
   }
 
-  /** The operation, or the creation that a delete finishes, where the same resource was replaced. */
+  /** The operation, or the creation that a delete finishes, where the same resource was replaced by force. */
   #granting(organization: Organization, person: Person, operation: Operation): Operation {
-    const { kind, resource } = operation;
-    if (kind !== "delete" || this.#declarer(organization, person) !== resource) return operation;
-    return { kind: "create", resource, inputs: this.#plan.program.get(resource)?.args ?? {} };
+    const { resource } = operation;
+    if (!this.#isRenewal(operation) || this.#declarer(organization, person) !== resource) return operation;
+    return { kind: "create", resource, inputs: this.#program.get(resource)?.args ?? {} };
+  }
+
+  /**
+   * Whether the same resource declares the same address as what it has replaced: by force, or because it goes back to a
+   * person whose deletion failed, which the package cannot tell apart.
+   */
+  #isRenewal({ resource, reason, stored }: Operation): boolean {
+    const username = String(this.#program.get(resource)?.args.username).toLowerCase();
+    return reason === "replaced by force" || (reason === "replaced" && stored?.username === username);
   }
 
   /** The resource that declares the person in this command. */
   #declarer(organization: Organization | undefined, { username }: { username: string }): string | undefined {
-    return [...this.#plan.program].find(([name, { args }]) => {
+    return [...this.#program].find(([name, { args }]) => {
       const isSame = organization?.sameUsername(String(args.username), username);
       return args.orgId === organization?.id && isSame && !this.#givenUp.has(name);
     })?.[0];
@@ -203,20 +209,17 @@ export class Watch {
     const { kind, inputs, stored, storedInputs } = operation;
     const { settings } = this.#atlas;
     const { orgId, username } = declaredIn(inputs ?? stored);
+    if (this.#atlas.isAmbiguous(orgId, { ...stored, username })) return undefined;
     const person = this.#atlas.find(orgId, { ...stored, username });
     switch (kind) {
       case "create":
       case "update": {
         const declared = declaredIn(inputs);
-        // Nothing is asked of Atlas where only the choices for later change, or where it has all of it already.
-        const isAlreadySo =
-          storedInputs &&
-          (isSameAccess(declaredIn(storedInputs), declared) ||
-            grantsDeclared(declaredIn(stored), declared, settings));
-        if (isAlreadySo) return undefined;
+        const due = storedInputs ? asked(declaredIn(stored), declaredIn(storedInputs), declared) : declared;
+        if (!due) return undefined;
         const isAsPlanned = person?.status === "ACTIVE" && declaredIn(stored)?.onAccepted === "manage";
         const found = isAsPlanned ? withoutUnplanned(person, declaredIn(stored), declared) : person;
-        return unlikeDeclared(declared, found, kind, settings);
+        return unlikeDeclared(due, found, kind, settings);
       }
       case "read":
         return unlikeState(result.id ? (result.props as Properties) : undefined, person);
@@ -228,7 +231,9 @@ export class Watch {
   #unlikeDeleted({ stored, reason }: Operation, person: Person | undefined): string | undefined {
     const { orgId, onAccepted, username } = declaredIn(stored);
     const organization = this.#atlas.organizations.find(({ id }) => id === orgId);
-    const isDeclared = this.#declarer(organization, { username }) !== undefined;
+    const isDeclared = [{ username }, ...(person ? [person] : [])].some((one) =>
+      this.#declarer(organization, one),
+    );
     if (isDeclared && reason !== "replaced first") {
       return this.#uninvited.has(whoIs(orgId, username)) ? "they are declared, and gone" : undefined;
     }
@@ -242,6 +247,16 @@ export class Watch {
 /** The inputs among properties, which the checks take as they are. */
 export function declaredIn(properties: Properties | undefined): Declared {
   return properties as unknown as Declared;
+}
+
+/** Whether it is the person of the operation, by whichever of their addresses. */
+function isSubject({ id }: Organization, { username }: Person, operation: Operation): boolean {
+  return subject(operation) === whoIs(id, username);
+}
+
+/** Whether Atlas stores another address than is declared, so that nobody without an id can find the person. */
+export function isOtherSpelling({ username }: Person, { inputs }: Operation): boolean {
+  return inputs !== undefined && declaredIn(inputs).username.toLowerCase() !== username.toLowerCase();
 }
 
 function subject({ inputs, stored }: Operation): string {
@@ -288,6 +303,26 @@ function change(
     }
   }
   return undefined;
+}
+
+/**
+ * What an update has to ask of Atlas: what differs from what was declared before, or from what Atlas had. What others
+ * have changed since is for a refresh to show.
+ */
+function asked(stored: Declared, storedInputs: Declared, declared: Declared): Declared | undefined {
+  const isDifferent = (field: Field, one: DeclaredAccess, other: DeclaredAccess) => {
+    const [some, others] = [grantsIn(field, one), grantsIn(field, other)];
+    const isManaged = (one[field] === undefined) === (other[field] === undefined);
+    return !isManaged || without(some, others).length + without(others, some).length > 0;
+  };
+  const isMember = (stored as unknown as Properties).status === "ACCEPTED";
+  if (isMember && declared.onAccepted === "manage" && stored.onAccepted !== "manage") return declared;
+  const rest = FIELDS.filter((field) => {
+    if (without(grantsIn(field, declared), grantsIn(field, stored)).length > 0) return false;
+    return !isDifferent(field, storedInputs, declared) || !isDifferent(field, stored, declared);
+  });
+  if (rest.length === FIELDS.length) return undefined;
+  return { ...declared, ...Object.fromEntries(rest.map((field) => [field, undefined])) };
 }
 
 /** A member without what others gave them since the last refresh, which no plan can have named. */
