@@ -257,9 +257,10 @@ describe.each(GENERATIONS)("what Atlas answers on %s", (generation) => {
     const { organization, inputs, lifecycle, connected } = scene;
     const state = await lifecycle.create(inputs());
     organization.accept(ada);
-    organization.change(ada, { roles: ["ORG_OWNER"], teamIds: [team] });
+    const roles = ["ORG_MEMBER", "ORG_OWNER"];
+    organization.change(ada, { roles, teamIds: [team] });
     const read = (await connected().read(state)) as typeof state;
-    expect(read).toMatchObject({ roles: ["ORG_OWNER"], declared: { roles: ["ORG_MEMBER"] } });
+    expect(read).toMatchObject({ roles, declared: { roles: ["ORG_MEMBER"] } });
     const managed = await connected().update(read, inputs({ onAccepted: "manage" }));
     expect(managed).toMatchObject({ roles: ["ORG_MEMBER"], teamIds: [] });
     expect(organization.find(ada)).toMatchObject({ roles: ["ORG_MEMBER"], teamIds: [] });

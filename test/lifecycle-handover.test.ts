@@ -296,7 +296,9 @@ describe.each(GENERATIONS)("on %s", (generation) => {
       const rejected = (await scene.connected().read(scene.old)) as OrgInvitationState;
       await scene.run.create(scene.declared, "old");
       const before = scene.organization.find(ada);
+      scene.requests();
       await scene.run.delete(rejected);
+      expect(scene.requests()).toEqual([]);
       expect(scene.organization.find(ada)).toEqual(before);
       expect(before?.status).toBe("PENDING");
       expect(scene.mails()).toBe(2);

@@ -164,20 +164,25 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
     expect(requests()).toEqual([]);
   });
 
-  test("adopts the invitation that a concurrent run sent first", async () => {
+  test.each([
+    ["colleague", "owner@example.com"],
+    ["concurrent run", "anotherkey"],
+  ])("adopts the invitation that a %s sent first", async (_, inviterUsername) => {
     await using scene = await lifecycleScene(generation, { secondInvite: "refuse" });
     const { organization, inputs, lifecycle, atlas, notices } = scene;
     const { opened, open } = gate();
     const held = atlas.fail({ method: "POST", path: invited, until: opened });
     const created = lifecycle.create(inputs({ roles: ["ORG_OWNER"] }));
     await held.struck;
-    organization.invite(ada);
+    organization.invite(ada, { inviterUsername });
     open();
     expect(await created).toMatchObject({ status: "PENDING", roles: ["ORG_OWNER"] });
     expect(organization.find(ada)).toMatchObject({ roles: ["ORG_OWNER"] });
     expect(atlas.mails).toHaveLength(1);
     expect(notices).toEqual([
-      expect.stringMatching(/^ada@example\.com was already invited to \w+, by owner@example\.com: adopted/),
+      expect.stringContaining(
+        `${ada} was already invited to ${organization.id}, by ${inviterUsername}: adopted`,
+      ),
     ]);
   });
 

@@ -12,11 +12,17 @@ async function startScene(generation: InvitationsGeneration, settings: Simulated
   const scene = await lifecycleScene(generation, { now: clock.now, ...settings }, clock);
   const { atlas, organization, notices } = scene;
   /** A connection with a service account. */
-  const withServiceAccount = (maxWaitMs = 3_600_000) => {
+  const withServiceAccount = ({
+    maxWaitMs = 3_600_000,
+    signal,
+  }: {
+    maxWaitMs?: number;
+    signal?: AbortSignal;
+  } = {}) => {
     const { clientId, clientSecret } = atlas.addServiceAccount({ organization });
     const credentials = { kind: "serviceAccount" as const, clientId, clientSecret, source: "the test" };
     const settings = { baseUrl: atlas.url, credentials, invitationsApi: generation, maxWaitMs, debug: false };
-    return connect(settings, { notify: (line) => notices.push(line), clock }).lifecycle;
+    return connect(settings, { notify: (line) => notices.push(line), clock, signal }).lifecycle;
   };
   return { ...scene, clock, withServiceAccount, [Symbol.asyncDispose]: () => atlas.stop() };
 }
@@ -144,7 +150,7 @@ describe.each(GENERATIONS)("maxWait on %s", (generation) => {
 test.each(["v2", "users"] as const)("maxWait on %s includes the wait for a token", async (generation) => {
   await using scene = await startScene(generation);
   const { atlas, organization, inputs, clock } = scene;
-  const lifecycle = scene.withServiceAccount(maxWaitMs);
+  const lifecycle = scene.withServiceAccount({ maxWaitMs });
   atlas.fail({ path: /oauth/, authenticated: "either", ...late });
   atlas.fail({ method: "GET", ...late });
   atlas.fail({ method: "POST", ...late });
@@ -198,3 +204,38 @@ describe.each(GENERATIONS)("a run on %s that is cancelled", (generation) => {
     expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
   });
 });
+
+test.each(["v2", "users"] as const)(
+  "a run on %s that is cancelled while an operation waits for a token sends nothing more",
+  async (generation) => {
+    await using scene = await startScene(generation);
+    const { atlas, inputs, clock } = scene;
+    const cancellation = new AbortController();
+    const lifecycle = scene.withServiceAccount(cancellation);
+    const token = { path: /oauth\/token/, authenticated: "either" } as const;
+    const limited = atlas.fail({ ...token, ...late });
+    const created = Promise.allSettled([lifecycle.create(inputs())]);
+    await clock.advance(10_000);
+    await limited.struck;
+    atlas.forget();
+    cancellation.abort();
+    const [outcome] = await clock.run(created);
+    expect(outcome).toMatchObject({ reason: { message: expect.stringContaining("The run was cancelled") } });
+    expect(atlas.requests).toEqual([]);
+  },
+);
+
+test.each(["v2", "users"] as const)(
+  "a run on %s that is cancelled while a token is on its way sends nothing with it",
+  async (generation) => {
+    await using scene = await startScene(generation);
+    const { atlas, inputs, clock } = scene;
+    const cancellation = new AbortController();
+    const lifecycle = scene.withServiceAccount(cancellation);
+    atlas.onRequest(({ path }, stage) => {
+      if (path.startsWith("/api/oauth") && stage === "handled") cancellation.abort();
+    });
+    await expect(clock.run(lifecycle.create(inputs()))).rejects.toThrow("The run was cancelled");
+    expect(atlas.log()).toEqual(["POST /api/oauth/token 200"]);
+  },
+);
