@@ -358,9 +358,17 @@ export class Lifecycle {
     const isAsPlanned = isMember && state?.onAccepted === "manage";
     const change = changeOf(person, inputs, state, isAsPlanned);
     const changed = Object.keys(change) as AccessField[];
-    const asPlanned = (found: Person) =>
-      isAsPlanned ? withoutUnplanned(found, person, inputs, state) : found;
-    if (changed.length === 0) return asPlanned(person);
+    // What others changed where nothing was sent shows in the next refresh, and the plan after it takes it.
+    const stored = (found: Person, sent: PartialAccess) => {
+      const unsent = ACCESS_FIELDS.filter((field) => inputs[field] && !sent[field]);
+      const before = (field: AccessField) => (isLeftToRefresh(field, inputs, state) ? state : person);
+      const kept = {
+        ...found,
+        ...Object.fromEntries(unsent.map((field) => [field, before(field)?.[field]])),
+      };
+      return isAsPlanned ? withoutUnplanned(kept, person, inputs, state) : kept;
+    };
+    if (changed.length === 0) return stored(person, change);
     const send = (change: PartialAccess) =>
       isMember
         ? api.updateMember(orgId, person, change, bounds)
@@ -376,9 +384,7 @@ export class Lifecycle {
     const added = difference(change, answer, changed);
     if (added)
       notify(`${username} in ${orgId}: Atlas gives ${added} besides what is declared. It is left so.`);
-    // What others gave meanwhile where nothing was sent shows in the next refresh, and the plan after it takes it.
-    const unsent = ACCESS_FIELDS.filter((field) => inputs[field] && !sent[field]);
-    return asPlanned({ ...answer, ...Object.fromEntries(unsent.map((field) => [field, person[field]])) });
+    return stored(answer, sent);
   }
 
   /** The direct request: it needs no look-up unless Atlas says that it knows no such pending invitation. */
@@ -543,7 +549,7 @@ function changeOf(
     const stored: PartialAccess = { [field]: state?.declared[field] };
     const declared: PartialAccess = { [field]: inputs[field] };
     if (!inputs[field]) return combined(field, found, { removed: stored });
-    if (state?.status === "PENDING" && isGranted(field, state, inputs)) return { [field]: found[field] };
+    if (isLeftToRefresh(field, inputs, state)) return { [field]: found[field] };
     if (!isAsPlanned) return declared;
     const removed = combined(field, stored, { removed: declared });
     return combined(field, found, { removed, added: declared });
@@ -554,9 +560,14 @@ function changeOf(
   );
 }
 
-/** Whether the program changes nothing about the field, and Atlas had all of it: what others changed is for a refresh to show. */
-function isGranted(field: AccessField, state: OrgInvitationState, inputs: OrgInvitationInputs): boolean {
-  return sameField(field, state.declared, inputs) && missing(state, inputs, field).length === 0;
+/** Whether the program changes nothing about a field of an invitation that has all of it: what others changed is for a refresh. */
+function isLeftToRefresh(
+  field: AccessField,
+  inputs: OrgInvitationInputs,
+  state: OrgInvitationState | undefined,
+): boolean {
+  if (state?.status !== "PENDING" || !sameField(field, state.declared, inputs)) return false;
+  return missing(state, inputs, field).length === 0;
 }
 
 /** What a change that left it out has taken all the same: whether Atlas resets what is left out is unknown. */

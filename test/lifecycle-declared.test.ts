@@ -183,6 +183,25 @@ describe.each(GENERATIONS)("on %s", (generation) => {
     });
   });
 
+  test.each(WHO)(
+    "what others gave $who since the last refresh survives a change of something else, and is drift after it",
+    async ({ onAccepted }) => {
+      await using scene = await startScene(onAccepted);
+      const { organization, connected, refresh, declared } = scene;
+      const state = await scene.earlier({ teamIds: [team] });
+      organization.change(ada, { teamIds: [team, otherTeam] });
+      const changed = declared({ roles: ["ORG_OWNER"], teamIds: [team] });
+      const updated = await connected().update(state, changed);
+      expect(organization.find(ada)).toMatchObject({ roles: ["ORG_OWNER"], teamIds: [team, otherTeam] });
+
+      const read = await refresh(updated);
+      expect(read.declared).toMatchObject({ roles: ["ORG_OWNER"], teamIds: [team, otherTeam] });
+      const settled = await connected().update(read, changed);
+      expect(organization.find(ada)).toMatchObject({ teamIds: [team] });
+      expect(await refresh(settled)).toEqual(settled);
+    },
+  );
+
   test("a member loses only what the plan named: what others gave since shows as drift, and then goes", async () => {
     await using scene = await startScene("manage");
     const { organization, connected, refresh } = scene;

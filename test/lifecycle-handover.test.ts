@@ -102,6 +102,17 @@ describe.each(GENERATIONS)("on %s", (generation) => {
       expect(scene.notices.at(-1)).toBe(scene.handedOver);
     });
 
+    test("is not renewed where the same resource declares another address of the same person now", async () => {
+      await using scene = await startScene();
+      scene.organization.changeAddress(ada, byName);
+      const before = scene.organization.users;
+      await scene.run.create({ ...scene.declared, username: byName }, "old");
+      await scene.run.delete(scene.old);
+      expect(scene.changes()).toEqual([]);
+      expect(scene.organization.users).toEqual(before);
+      expect(scene.notices.at(-1)).toBe(scene.handedOver);
+    });
+
     test("leaves the person to the resource that only a look-up shows to declare them", async () => {
       await using scene = await startScene();
       scene.organization.changeAddress(ada, byName);
@@ -416,3 +427,21 @@ describe.each(GENERATIONS)("on %s", (generation) => {
     });
   });
 });
+
+test.each(["v1.0", "v2"] as const)(
+  "a resource on %s keeps the invitation that Atlas answered to an alias of the same address",
+  async (generation) => {
+    await using scene = await lifecycleScene(generation, {
+      secondInvite: "keep",
+      storesUsername: (username) => username.replace(/\+[^@]*@/, "@"),
+    });
+    const { organization, inputs, connected, atlas } = scene;
+    const old = await connected().create(inputs(), "old");
+    const before = organization.users;
+    const run = connected();
+    await run.create(inputs({ username: "ada+atlas@example.com" }), "new");
+    await run.delete(old);
+    expect(organization.users).toEqual(before);
+    expect(atlas.mails).toHaveLength(1);
+  },
+);
