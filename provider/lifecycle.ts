@@ -315,7 +315,9 @@ export class Lifecycle {
       const changed = await this.#whilePending(state, () =>
         this.#change(invited, inputs, undefined, false, bounds),
       );
-      const person = changed ?? (await this.#reconcile("update", inputs, state, bounds)).person;
+      // Whatever the list lacks then was lost by this very change.
+      const asked = { ...state, roles: [], teamIds: [], groupRoleAssignments: [] };
+      const person = changed ?? (await this.#reconcile("update", inputs, asked, bounds)).person;
       return { person, isSent: true };
     } catch (error) {
       throw new IncompleteCreateError(state, error as Error);
