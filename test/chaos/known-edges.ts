@@ -25,6 +25,8 @@ interface Look {
  * - Invitations API, where Atlas sends a second e-mail to somebody pending: a colleague's invitation is replaced that
  *   is sent after Atlas has answered the list, and before it gets the invitation. That is at most 30 s for which a list
  *   is shared (or as long as its answer takes), 10 s without a look, and one round trip.
+ * - A PATCH replaces whole lists: what a colleague gives a person is taken if Atlas gets the PATCH after it and answered
+ *   the list before it. That is at most 30 s for which a list is shared, and as long as the request waits.
  */
 export class KnownEdges {
   readonly #now: () => number;

@@ -130,12 +130,20 @@ export class Watch {
         if (!isSubject(organization, was, operation)) return "is somebody else";
         if (!is) return this.#removal(organization, was, operation);
         if (is.userId !== was.userId) return isOtherSpelling(was, operation) ? undefined : invitation(was);
+        if (this.#hasJustChanged(operation, was)) return undefined;
         return change(was, is, this.#granting(organization, is, operation), this.#atlas.settings);
       });
     }
     for (const is of added) {
       this.#judge(is, (operation) => this.#mail(organization, is, operation));
     }
+  }
+
+  /** Whether others have changed what a person has since the operation may have looked. */
+  #hasJustChanged(operation: Operation, { status }: Person): boolean {
+    const since = this.#underWay.get(operation)?.since ?? Number.NEGATIVE_INFINITY;
+    const isChanged = this.#lastAct(subject(operation)) >= since - LISTS_ARE_SHARED_FOR_MS;
+    return isChanged && status === "ACTIVE" && declaredIn(operation.inputs)?.onAccepted === "manage";
   }
 
   #isKnownEdge({ id }: Organization, was: Person, sentAt: number): boolean {
@@ -318,6 +326,7 @@ function asked(stored: Declared, storedInputs: Declared, declared: Declared): De
   const isMember = (stored as unknown as Properties).status === "ACCEPTED";
   if (isMember && declared.onAccepted === "manage" && stored.onAccepted !== "manage") return declared;
   const rest = FIELDS.filter((field) => {
+    if (declared[field] === undefined) return true;
     if (without(grantsIn(field, declared), grantsIn(field, stored)).length > 0) return false;
     return !isDifferent(field, storedInputs, declared) || !isDifferent(field, stored, declared);
   });
