@@ -252,6 +252,20 @@ describe.each(GENERATIONS)("what Atlas answers on %s", (generation) => {
     expect(changes()).toEqual([]);
   });
 
+  test("is left so where another choice is made for a member whose roles are not the declared ones", async () => {
+    await using scene = await lifecycleScene(generation);
+    const { organization, inputs, connected, requests } = scene;
+    const state = await connected().create(inputs());
+    organization.accept(ada);
+    organization.change(ada, { roles: ["ORG_OWNER"] });
+    const read = (await connected().read(state)) as typeof state;
+    requests();
+    const choice = { onAccepted: "retain", reinviteExpired: true } as const;
+    expect(await connected().update(read, inputs(choice))).toEqual({ ...read, ...choice });
+    expect(requests()).toEqual([]);
+    expect(organization.find(ada)).toMatchObject({ roles: ["ORG_OWNER"] });
+  });
+
   test("is brought to what is declared where onAccepted is changed to manage", async () => {
     await using scene = await lifecycleScene(generation);
     const { organization, inputs, lifecycle, connected } = scene;

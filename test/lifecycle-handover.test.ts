@@ -352,6 +352,7 @@ describe.each(GENERATIONS)("on %s", (generation) => {
       scene.organization.accept(ada);
       open();
       await deleted;
+      expect(scene.changes().map(({ method }) => method)).not.toContain("POST");
       expect(scene.organization.users).toMatchObject([{ status: "ACTIVE" }]);
       expect(scene.mails()).toBe(1);
     });
