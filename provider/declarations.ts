@@ -1,4 +1,4 @@
-import type { OrgInvitationInputs } from "./lifecycle.ts";
+import type { OrgInvitationInputs } from "./org-invitation-state.ts";
 
 /** Who a person is: the address, and Atlas's ids where they are known. */
 export interface PersonIdentity {

@@ -1,18 +1,9 @@
-import {
-  ACCESS_FIELDS,
-  type Access,
-  type AccessField,
-  combined,
-  type DeclaredAccess,
-  grants,
-  missing,
-  type PartialAccess,
-  sameField,
-} from "./access.ts";
+import { ACCESS_FIELDS, type AccessField, grants, type PartialAccess, sameField } from "./access.ts";
 import type { Bounds } from "./atlas-client.ts";
 import type { Clock } from "./clock.ts";
 import type { Declarations, PersonIdentity } from "./declarations.ts";
 import { AtlasError, sentence } from "./errors.ts";
+import { changeOf, difference, hasToBeGranted, lostOf, storedAfter } from "./grant.ts";
 import {
   type InvitationsApi,
   isConflict,
@@ -20,46 +11,16 @@ import {
   OutdatedError,
   type Person,
 } from "./invitations-api.ts";
+import { adoption, LIFECYCLE, refusal, type Standing, standing } from "./membership.ts";
 import {
-  adoption,
-  LIFECYCLE,
-  type OnAccepted,
-  refusal,
-  type Standing,
-  type Status,
-  standing,
-  statusOf,
-} from "./membership.ts";
+  declaredIn,
+  isSameInvitation,
+  type OrgInvitationInputs,
+  type OrgInvitationState,
+  refreshed,
+  stateOf,
+} from "./org-invitation-state.ts";
 import type { FindOptions, People } from "./people.ts";
-
-/** What a program declares about a person, checked and normalized. */
-export interface OrgInvitationInputs extends DeclaredAccess {
-  orgId: string;
-  username: string;
-  onAccepted: OnAccepted;
-  reinviteExpired: boolean;
-}
-
-/** What is stored about a person: what is declared, and what Atlas said last. */
-export interface OrgInvitationState extends Access {
-  orgId: string;
-  username: string;
-  onAccepted: OnAccepted;
-  reinviteExpired: boolean;
-  /** What the stored inputs declare; the fields beside it are what Atlas has. */
-  declared: DeclaredAccess;
-  status: Status;
-  invitationId?: string | undefined;
-  userId?: string | undefined;
-  createdAt?: string | undefined;
-  expiresAt?: string | undefined;
-  inviterUsername?: string | undefined;
-  orgName?: string | undefined;
-  /** The address that Atlas has, where it is not the declared one. */
-  knownAs?: string | undefined;
-  /** Which resource was created with it. */
-  declaredBy?: string | undefined;
-}
 
 /** The invitation was sent, but does not grant all that is declared; `state` says what it grants. */
 export class IncompleteCreateError extends AtlasError {
@@ -245,7 +206,13 @@ export class Lifecycle {
       } else if (person) {
         return true;
       }
-      if (!(await this.#invite(inputs, isLastLook, bounds)).person) return undefined;
+      try {
+        if (!(await this.#invite(inputs, isLastLook, bounds)).person) return undefined;
+      } catch (error) {
+        // Otherwise each later run would send it anew. What it lacks shows in the next refresh.
+        if (!(error instanceof IncompleteCreateError)) throw error;
+        notify(error.message);
+      }
       notify(
         `${username} was invited to ${orgId} again, as the resource was replaced. Its outputs show the new invitation after the next refresh.`,
       );
@@ -360,16 +327,8 @@ export class Lifecycle {
     const isAsPlanned = isMember && state?.onAccepted === "manage";
     const change = changeOf(person, inputs, state, isAsPlanned);
     const changed = Object.keys(change) as AccessField[];
-    // What others changed where nothing was sent shows in the next refresh, and the plan after it takes it.
-    const stored = (found: Person, sent: PartialAccess) => {
-      const unsent = ACCESS_FIELDS.filter((field) => inputs[field] && !sent[field]);
-      const before = (field: AccessField) => (isLeftToRefresh(field, inputs, state) ? state : person);
-      const kept = {
-        ...found,
-        ...Object.fromEntries(unsent.map((field) => [field, before(field)?.[field]])),
-      };
-      return isAsPlanned ? withoutUnplanned(kept, person, inputs, state) : kept;
-    };
+    const stored = (answer: Person, sent: PartialAccess) =>
+      storedAfter(answer, sent, { found: person, inputs, state, isAsPlanned });
     if (changed.length === 0) return stored(person, change);
     const send = (change: PartialAccess) =>
       isMember
@@ -494,177 +453,6 @@ function isNotPending({ orgMembershipStatus }: Person): boolean {
   return orgMembershipStatus !== "PENDING";
 }
 
-/** Whether it is the invitation of the stored state, and not one that was sent since. */
-function isSameInvitation(
-  person: Pick<Person, "invitationId" | "userId" | "createdAt">,
-  state: OrgInvitationState,
-): boolean {
-  for (const id of ["invitationId", "userId"] as const) {
-    if (person[id] && state[id]) return person[id] === state[id];
-  }
-  return person.createdAt === state.createdAt;
-}
-
 function subjectOf({ username, orgId }: OrgInvitationInputs) {
   return { username, orgId };
-}
-
-/** Whether a field was declared and is no longer, so that what it declared is taken back. */
-function isTakenBack(
-  field: AccessField,
-  { declared }: OrgInvitationState,
-  inputs: OrgInvitationInputs,
-): boolean {
-  return inputs[field] === undefined && (declared[field]?.length ?? 0) > 0;
-}
-
-/**
- * Whether a change of the declaration needs a request. Where the person is not to be changed, by the table of the
- * lifecycle, only a changed declaration does, and is refused.
- */
-function hasToBeGranted(state: OrgInvitationState, inputs: OrgInvitationInputs): boolean {
-  const isMember = state.status === "ACCEPTED";
-  const isManaged = isMember ? inputs.onAccepted === "manage" : state.status === "PENDING";
-  const isNewlyManaged = isMember && state.onAccepted !== "manage";
-  return ACCESS_FIELDS.some((field) => {
-    if (inputs[field] === undefined) return isTakenBack(field, state, inputs);
-    const isChanged = !sameField(field, state.declared, inputs);
-    if (!isManaged) return isChanged;
-    if (isChanged || isNewlyManaged) return !sameField(field, state, inputs);
-    return missing(state, inputs, field).length > 0;
-  });
-}
-
-/**
- * What is to be changed: what differs from the declaration, and what was declared and is no longer.
- *
- * @param isAsPlanned - Whether a member loses only what the plan named, by its difference from the stored inputs; what
- *   others gave since shows in the next refresh.
- */
-function changeOf(
-  found: Access,
-  inputs: OrgInvitationInputs,
-  state: OrgInvitationState | undefined,
-  isAsPlanned: boolean,
-): PartialAccess {
-  const changes = ACCESS_FIELDS.map((field): PartialAccess => {
-    const stored: PartialAccess = { [field]: state?.declared[field] };
-    const declared: PartialAccess = { [field]: inputs[field] };
-    if (!inputs[field]) return combined(field, found, { removed: stored });
-    if (isLeftToRefresh(field, inputs, state)) return { [field]: found[field] };
-    if (!isAsPlanned) return declared;
-    const removed = combined(field, stored, { removed: declared });
-    return combined(field, found, { removed, added: declared });
-  });
-  const target: PartialAccess = Object.assign({}, ...changes);
-  return Object.fromEntries(
-    ACCESS_FIELDS.filter((field) => !sameField(field, found, target)).map((field) => [field, target[field]]),
-  );
-}
-
-/** Whether the program changes nothing about a field of an invitation that has all of it: what others changed is for a refresh. */
-function isLeftToRefresh(
-  field: AccessField,
-  inputs: OrgInvitationInputs,
-  state: OrgInvitationState | undefined,
-): boolean {
-  if (state?.status !== "PENDING" || !sameField(field, state.declared, inputs)) return false;
-  return missing(state, inputs, field).length === 0;
-}
-
-/** What a change that left it out has taken all the same: whether Atlas resets what is left out is unknown. */
-function lostOf(before: Access, after: Access, change: PartialAccess): PartialAccess | undefined {
-  const lost = ACCESS_FIELDS.filter((field) => !change[field] && missing(after, before, field).length > 0);
-  return lost.length > 0 ? Object.fromEntries(lost.map((field) => [field, before[field]])) : undefined;
-}
-
-/**
- * The member as the state is to hold them: without what others gave since the last refresh, which the plan could not
- * name. So the next refresh shows it as a difference, and the plan after it names what will be taken.
- */
-function withoutUnplanned(
-  answer: Person,
-  found: Access,
-  inputs: OrgInvitationInputs,
-  state: OrgInvitationState,
-): Person {
-  const fields = ACCESS_FIELDS.filter((field) => inputs[field] !== undefined);
-  const planned = fields.map((field) => {
-    const unplanned = combined(field, found, { removed: combined(field, state, { added: inputs }) });
-    return combined(field, answer, { removed: unplanned });
-  });
-  return Object.assign({}, answer, ...planned);
-}
-
-/** What `found` lacks of `wanted`, in words. */
-function difference(
-  found: PartialAccess,
-  wanted: PartialAccess,
-  fields: readonly AccessField[] = ACCESS_FIELDS,
-): string | undefined {
-  const lacking = fields
-    .map((field) => ({ field, items: missing(found, wanted, field) }))
-    .filter(({ items }) => items.length > 0)
-    .map(({ field, items }) => `${field} ${items.join(", ")}`);
-  return lacking.length > 0 ? lacking.join(" and ") : undefined;
-}
-
-function declaredIn({ orgId, username, onAccepted, reinviteExpired, ...inputs }: OrgInvitationInputs) {
-  const { roles, teamIds, groupRoleAssignments } = inputs;
-  return {
-    orgId,
-    username,
-    onAccepted,
-    reinviteExpired,
-    declared: { roles, ...(teamIds && { teamIds }), ...(groupRoleAssignments && { groupRoleAssignments }) },
-  };
-}
-
-/** Builds the state after Atlas answered. What it no longer returns for the same invitation, such as its id, is kept. */
-function stateOf(
-  inputs: OrgInvitationInputs,
-  person: Person,
-  previous: Partial<OrgInvitationState> = {},
-): OrgInvitationState {
-  const isOther = person.createdAt && person.createdAt !== previous.createdAt;
-  const known = isOther ? {} : previous;
-  const isRenamed = person.username !== inputs.username;
-  return {
-    ...declaredIn(inputs),
-    roles: person.roles,
-    teamIds: person.teamIds,
-    groupRoleAssignments: person.groupRoleAssignments,
-    status: statusOf(person.orgMembershipStatus),
-    invitationId: person.invitationId ?? known.invitationId,
-    userId: person.userId ?? known.userId,
-    createdAt: person.createdAt ?? known.createdAt,
-    expiresAt: person.expiresAt ?? known.expiresAt,
-    inviterUsername: person.inviterUsername ?? known.inviterUsername,
-    orgName: person.orgName ?? previous.orgName,
-    ...(isRenamed && { knownAs: person.username }),
-    ...(previous.declaredBy && { declaredBy: previous.declaredBy }),
-  };
-}
-
-/**
- * The state after a refresh. Where the person is as declared to be managed, what changed in Atlas since the last
- * operation becomes part of the inputs, so that the next plan shows it as a difference from the program.
- */
-function refreshed(state: OrgInvitationState, person: Person, row: Standing): OrgInvitationState {
-  const { orgId, username, onAccepted, reinviteExpired } = state;
-  const now = stateOf({ orgId, username, onAccepted, reinviteExpired, ...state.declared }, person, state);
-  const { declared } = state;
-  if (LIFECYCLE[row].read !== "asFound") {
-    // Nothing is granted to whom an invitation has run out: what it granted stays known.
-    return row.startsWith("ACTIVE") ? now : { ...now, ...accessOf(state) };
-  }
-  const drift = ACCESS_FIELDS.filter((field) => {
-    // What an incomplete creation left to do is a difference, too.
-    return declared[field] && (!sameField(field, state, now) || missing(now, declared, field).length > 0);
-  }).map((field) => [field, now[field]]);
-  return { ...now, declared: { ...declared, ...Object.fromEntries(drift) } };
-}
-
-function accessOf({ roles, teamIds, groupRoleAssignments }: Access): Access {
-  return { roles, teamIds, groupRoleAssignments };
 }

@@ -2,7 +2,7 @@ import { domainToASCII, domainToUnicode } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import * as v from "valibot";
 import { mergedAssignments, sortedSet } from "./access.ts";
-import type { OrgInvitationInputs } from "./lifecycle.ts";
+import type { OrgInvitationInputs } from "./org-invitation-state.ts";
 
 /** Stands for every value that is not known yet, in a preview: Pulumi's constant, fixed by its wire format. */
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";

@@ -7,9 +7,10 @@ import type { Connection } from "./connect.ts";
 import { Declarations } from "./declarations.ts";
 import { AtlasError } from "./errors.ts";
 import { onHostCancellation } from "./host-cancellation.ts";
-import type { IncompleteCreateError, Lifecycle, OrgInvitationInputs } from "./lifecycle.ts";
+import type { IncompleteCreateError, Lifecycle } from "./lifecycle.ts";
 import { demandNode } from "./node-version.ts";
 import { checkInputs, UNKNOWN } from "./org-invitation-inputs.ts";
+import type { OrgInvitationInputs } from "./org-invitation-state.ts";
 import { Peers } from "./peers.ts";
 import {
   inputsIn,
@@ -129,7 +130,10 @@ class OrgInvitationProvider {
     reported("update", async () => {
       const declared = inputsIn(news);
       const state = stateIn(olds);
-      const updated = await withSubject(declared, (await this.#connected()).update(state, declared));
+      // An alias gives the resource another URN, and 0.1.0 stored none.
+      const declaredBy = this.#resourceOf(declared) ?? state.declaredBy;
+      const known = { ...state, ...(declaredBy && { declaredBy }) };
+      const updated = await withSubject(declared, (await this.#connected()).update(known, declared));
       return { outs: propertiesOf(updated) };
     });
 

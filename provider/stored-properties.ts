@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { ACCESS_FIELDS, type Access, type DeclaredAccess, sameField } from "./access.ts";
 import { AtlasError } from "./errors.ts";
-import type { OrgInvitationInputs, OrgInvitationState } from "./lifecycle.ts";
+import type { OrgInvitationInputs, OrgInvitationState } from "./org-invitation-state.ts";
 
 /*
  * Between the properties that Pulumi stores and what the lifecycle knows. What was stored may hold what Atlas answered,

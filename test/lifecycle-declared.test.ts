@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { OrgInvitationInputs, OrgInvitationState } from "../provider/lifecycle.ts";
 import type { OnAccepted } from "../provider/membership.ts";
+import type { OrgInvitationInputs, OrgInvitationState } from "../provider/org-invitation-state.ts";
 import type { Settings } from "./atlas/settings.ts";
 import { ada, GENERATIONS, lifecycleScene, project, team } from "./lifecycle-scene.ts";
 

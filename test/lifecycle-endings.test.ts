@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { OrgInvitationState } from "../provider/lifecycle.ts";
+import type { OrgInvitationState } from "../provider/org-invitation-state.ts";
 import { propertiesOf } from "../provider/stored-properties.ts";
 import type { Organization } from "./atlas/organization.ts";
 import { ada, GENERATIONS, lifecycleScene } from "./lifecycle-scene.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type DeclarationExchange, Declarations } from "../provider/declarations.ts";
-import type { OrgInvitationState } from "../provider/lifecycle.ts";
 import type { OnAccepted } from "../provider/membership.ts";
+import type { OrgInvitationState } from "../provider/org-invitation-state.ts";
 import type { SimulatedAtlasOptions } from "./atlas/simulated-atlas.ts";
 import { ada, GENERATIONS, gate, lifecycleScene, team } from "./lifecycle-scene.ts";
 

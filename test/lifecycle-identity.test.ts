@@ -1,6 +1,6 @@
 import { domainToASCII } from "node:url";
 import { describe, expect, test } from "vitest";
-import type { OrgInvitationState } from "../provider/lifecycle.ts";
+import type { OrgInvitationState } from "../provider/org-invitation-state.ts";
 import { ada, GENERATIONS, lifecycleScene, team } from "./lifecycle-scene.ts";
 
 const byName = "ada.lovelace@example.com";

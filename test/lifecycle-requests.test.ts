@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { InvitationsGeneration } from "../provider/config.ts";
-import type { OrgInvitationState } from "../provider/lifecycle.ts";
 import type { OnAccepted } from "../provider/membership.ts";
+import type { OrgInvitationState } from "../provider/org-invitation-state.ts";
 import { GENERATIONS, lifecycleScene } from "./lifecycle-scene.ts";
 
 const PARALLEL = 8;

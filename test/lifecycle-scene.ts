@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from "../provider/clock.ts";
 import type { InvitationsGeneration } from "../provider/config.ts";
 import { type ConnectOptions, connect } from "../provider/connect.ts";
-import type { OrgInvitationInputs } from "../provider/lifecycle.ts";
+import type { OrgInvitationInputs } from "../provider/org-invitation-state.ts";
 import { SimulatedAtlas, type SimulatedAtlasOptions } from "./atlas/simulated-atlas.ts";
 
 export const GENERATIONS: InvitationsGeneration[] = ["v1.0", "v2", "users"];

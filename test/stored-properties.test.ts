@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { DeclaredAccess } from "../provider/access.ts";
 import { AtlasError } from "../provider/errors.ts";
-import type { OrgInvitationState } from "../provider/lifecycle.ts";
+import type { OrgInvitationState } from "../provider/org-invitation-state.ts";
 import {
   inputsIn,
   inputsOf,
