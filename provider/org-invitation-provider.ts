@@ -132,8 +132,8 @@ class OrgInvitationProvider {
       const state = stateIn(olds);
       // An alias gives the resource another URN, and 0.1.0 stored none.
       const declaredBy = this.#resourceOf(declared) ?? state.declaredBy;
-      const known = { ...state, ...(declaredBy && { declaredBy }) };
-      const updated = await withSubject(declared, (await this.#connected()).update(known, declared));
+      const lifecycle = await this.#connected();
+      const updated = await withSubject(declared, lifecycle.update({ ...state, declaredBy }, declared));
       return { outs: propertiesOf(updated) };
     });
 

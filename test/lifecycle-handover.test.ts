@@ -287,6 +287,23 @@ describe.each(GENERATIONS)("on %s", (generation) => {
       expect(scene.notices.slice(1)).toEqual([isInvitedAgain(organization.id)]);
     });
 
+    // The users API is not known to drop anything.
+    if (generation !== "users") {
+      test("gets its new invitation once, and a line for what that could not be given", async () => {
+        await using scene = await startScene({ ignoresOnCreate: ["teamIds"] });
+        const { organization, old, run, connected, declarations } = scene;
+        await run.create({ ...scene.declared, teamIds: [team] }, "old");
+        scene.atlas.fail({ method: "PATCH", status: 403, body: { errorCode: "NOT_ORG_OWNER" } });
+        await run.delete(old);
+        expect(organization.users).toMatchObject([{ username: ada, status: "PENDING", teamIds: [] }]);
+        expect(scene.notices.at(-2)).toContain("but without all that is declared");
+        expect(scene.notices.at(-1)).toBe(isInvitedAgain(organization.id));
+
+        await connected(generation, { declarations }).delete(old);
+        expect(scene.mails()).toBe(2);
+      });
+    }
+
     test("gets a new invitation also where another generation of the API wrote the state", async () => {
       await using scene = await lifecycleScene(generation);
       const { organization, connected, inputs, atlas } = scene;

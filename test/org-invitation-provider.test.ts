@@ -374,6 +374,22 @@ describe("the life of a resource", () => {
 });
 
 describe("the resources of a run", () => {
+  test("an update stores which resource it is, where 0.1.0 stored nothing of it, or an alias gave it another URN", async () => {
+    const { id, outs } = await created("ada");
+    const { __declaredBy: first, ...by010 } = outs;
+    for (const stored of [outs, by010]) {
+      nextRun();
+      const checked = await provider.check(inputs, {
+        ...news,
+        reinviteExpired: true,
+        __resource: urn("ada-l"),
+      });
+      const { outs: updated = {} } = await provider.update(id, stored, { ...checked.inputs, __provider });
+      expect(updated.__declaredBy).toMatch(/^[\w-]{12}$/);
+      expect(updated.__declaredBy).not.toBe(first);
+    }
+  });
+
   let lines: unknown[];
 
   beforeEach(() => {
