@@ -58,7 +58,9 @@ export function changeOf(
     if (!inputs[field]) return combined(field, found, { removed: stored });
     if (isLeftToRefresh(field, inputs, state)) return { [field]: found[field] };
     if (!isAsPlanned) return declared;
-    const removed = combined(field, stored, { removed: declared });
+    // What is declared for the first time takes all that Atlas had, which the outputs show.
+    const known: PartialAccess = { [field]: state?.declared[field] ?? state?.[field] };
+    const removed = combined(field, known, { removed: declared });
     return combined(field, found, { removed, added: declared });
   });
   const target: PartialAccess = Object.assign({}, ...changes);
