@@ -15,6 +15,7 @@ const POSSIBLE: Record<PersonalDeed, string[]> = {
   addMember: ["nothing", "PENDING", "INVITATION_EXPIRED", "INVITATION_REJECTED"],
   removeMember: ["ACTIVE"],
   changeAddress: ["PENDING", "ACTIVE"],
+  joinBySingleSignOn: ["PENDING"],
   change: ["PENDING", "ACTIVE"],
 };
 
@@ -24,7 +25,7 @@ export class Deeds {
   readonly #watch: Watch;
   readonly #edges: KnownEdges;
   readonly #tell: (line: string) => void;
-  #hasAnybodyMoved = false;
+  #isKnownOtherwise = false;
 
   constructor(atlas: Atlas, watch: Watch, edges: KnownEdges, tell: (line: string) => void) {
     this.#atlas = atlas;
@@ -49,9 +50,11 @@ export class Deeds {
    * about, if there is one. Waiting is not for here.
    */
   perform(act: Act, subject?: Subject): void {
-    // Who is known by the id of an invitation, and by another address, is not to be found in the users API.
-    const isUnwinnable = act.deed === "changeAddress" ? this.#atlas.isSunset : this.#hasAnybodyMoved;
-    if (isUnwinnable && /^retire|^changeAddress/.test(act.deed)) return;
+    // Who is known by the id of an invitation, and by another address, is not to be found in the users API; and whether
+    // a member is still invited is what the two APIs say differently.
+    const isLate = /^(changeAddress|join)/.test(act.deed) && this.#atlas.isSunset;
+    const isEarly = act.deed.startsWith("retire") && this.#isKnownOtherwise;
+    if (isLate || isEarly) return;
     switch (act.deed) {
       case "wait":
         return;
@@ -79,9 +82,9 @@ export class Deeds {
     );
     const found = (whom % 2 === 0 && concerned) || candidates[whom % candidates.length];
     if (!found) return;
-    const how = /invite|add|change/.test(deed) ? ` ${JSON.stringify(access)}` : "";
+    const how = /invite|add|change|join/.test(deed) ? ` ${JSON.stringify(access)}` : "";
     this.#tell(`** ${deed} ${found.username} in ${found.organization.id}${how}`);
-    this.#watch.acts(found.organization, found.username);
+    this.#watch.acts(found.organization, found.username, deed);
     this.#edges.acts(deed, found.organization.id, found.username);
     this.#do(deed, found.organization, found.username, access);
   }
@@ -97,8 +100,12 @@ export class Deeds {
       case "change":
         organization.change(username, access);
         return;
+      case "joinBySingleSignOn":
+        this.#isKnownOtherwise = true;
+        organization.joinBySingleSignOn(username, access);
+        return;
       case "changeAddress":
-        this.#hasAnybodyMoved = true;
+        this.#isKnownOtherwise = true;
         organization.changeAddress(username, movedAddress(username));
         return;
       default:

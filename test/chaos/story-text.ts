@@ -48,7 +48,7 @@ function actText(act: Act): string {
     case "expire the tokens":
       return act.deed;
     default:
-      return `${act.deed} somebody (${act.whom})${/invite|add|change/.test(act.deed) ? ` ${JSON.stringify(act.access)}` : ""}`;
+      return `${act.deed} somebody (${act.whom})${/invite|add|change|join/.test(act.deed) ? ` ${JSON.stringify(act.access)}` : ""}`;
   }
 }
 

@@ -52,6 +52,7 @@ export type PersonalDeed =
   | "addMember"
   | "removeMember"
   | "changeAddress"
+  | "joinBySingleSignOn"
   | "change";
 
 /** When something happens in the course of a command: once so many requests were sent, or after a wait. */
@@ -160,6 +161,7 @@ const OTHER_DEEDS: PersonalDeed[] = [
   "addMember",
   "removeMember",
   "changeAddress",
+  "joinBySingleSignOn",
   "change",
 ];
 
@@ -221,6 +223,7 @@ const settings: fc.Arbitrary<Partial<Settings>> = fc.record(
     storesUsername: fc.constant(withoutTag),
     usersConflict: fc.constantFrom<Settings["usersConflict"][]>(409, 400),
     listsExpired: fc.boolean(),
+    showsPendingBesideActive: fc.boolean(),
     ignoresOnCreate: fc.subarray<Settings["ignoresOnCreate"][number]>(["teamIds", "groupRoleAssignments"]),
     ignoresOnUpdate: fc.subarray<Settings["ignoresOnUpdate"][number]>([
       "teamIds",
