@@ -26,6 +26,8 @@ export type Declared = DeclaredAccess & {
 
 interface UnderWay {
   since: number;
+  /** Whether somebody else had the address of the person by then. */
+  isAmbiguous: boolean;
   /** The package was told that the invitation was sent. */
   isInvited?: boolean;
 }
@@ -89,12 +91,12 @@ export class Watch {
   }
 
   begin(operation: Operation): void {
-    this.#underWay.set(operation, { since: this.#now() });
+    this.#underWay.set(operation, { since: this.#now(), isAmbiguous: this.#isAmbiguous(operation) });
   }
 
   end(operation: Operation, outcome: { error: unknown } | { result: unknown }): void {
     const who = subject(operation);
-    const { since, isInvited } = this.#underWay.get(operation) as UnderWay;
+    const { since, isInvited, isAmbiguous } = this.#underWay.get(operation) as UnderWay;
     this.#underWay.delete(operation);
     if ("error" in outcome) {
       checkError(operation, outcome.error);
@@ -104,6 +106,7 @@ export class Watch {
       return;
     }
     if (this.isBoth(declaredIn(operation.inputs ?? operation.stored))) return;
+    if (isAmbiguous || this.#isAmbiguous(operation)) return;
     if (this.#lastAct(who) >= since - LISTS_ARE_SHARED_FOR_MS) return;
     const wrong = this.#unlike(operation, outcome.result as Properties);
     if (wrong) throw new Violation(`${operation.kind} of ${who} succeeded, but ${wrong}`);
@@ -223,12 +226,16 @@ export class Watch {
     return this.#lastActs.get(who) ?? Number.NEGATIVE_INFINITY;
   }
 
+  #isAmbiguous({ inputs, stored }: Operation): boolean {
+    const { orgId, username } = declaredIn(inputs ?? stored);
+    return this.#atlas.isAmbiguous(orgId, { ...stored, username });
+  }
+
   /** What is wrong with an operation that succeeded, given what Atlas knows of the person. */
   #unlike(operation: Operation, result: Properties): string | undefined {
     const { kind, inputs, stored, storedInputs } = operation;
     const { settings } = this.#atlas;
     const { orgId, username } = declaredIn(inputs ?? stored);
-    if (this.#atlas.isAmbiguous(orgId, { ...stored, username })) return undefined;
     const person = this.#atlas.find(orgId, { ...stored, username });
     switch (kind) {
       case "create":
