@@ -42,7 +42,8 @@ export class KnownEdges {
   /** Somebody in Atlas does something to a person. */
   acts(deed: string, orgId: string, username: string): void {
     if (deed === "accept") this.#accepted.set(whoIs(orgId, username), this.#now());
-    if (deed === "invite") this.#invited.set(whoIs(orgId, username), this.#now());
+    // Who is invited and changes to an address is pending under it like one who is invited there.
+    if (deed === "invite" || deed === "changeAddress") this.#invited.set(whoIs(orgId, username), this.#now());
   }
 
   /** Atlas answers a request; calls back when the answer has come. */

@@ -322,7 +322,7 @@ function change(
     const named = grantsIn(field, declaredIn(isNew && declared[field] ? stored : storedInputs));
     const isManaged = declared[field] !== undefined;
     for (const grant of without(after, before)) {
-      const isRestored = omittedOnUpdate === "reset" && !isManaged;
+      const isRestored = omittedOnUpdate === "reset" && field !== "roles";
       if (!wanted.includes(grant) && !isRestored && !addsRoles.includes(grant))
         return `was given ${grant}, which nobody declared`;
     }
