@@ -32,7 +32,7 @@ export class KnownEdges {
   readonly #now: () => number;
   readonly #accepted = new Map<string, number>();
   readonly #invited = new Map<string, number>();
-  #looks = new WeakMap<object, Map<string, Look>>();
+  readonly #looks = new WeakMap<object, { userId: string; look: Look }[]>();
   readonly #lists = new Map<string, Look[]>();
 
   constructor(now: () => number) {
@@ -52,8 +52,7 @@ export class KnownEdges {
     const [, orgId = "", userId] = /\/orgs\/(\w+)\/(?:users|invites)(?:\/(\w+))?/.exec(target) ?? [];
     const operation = currentOperation();
     if (method === "GET" && userId && operation) {
-      const looks = this.#looks.get(operation) ?? new Map<string, Look>();
-      this.#looks.set(operation, looks.set(userId, look));
+      this.#looks.set(operation, [...(this.#looks.get(operation) ?? []), { userId, look }]);
     }
     if (method === "GET" && !userId) this.#lists.set(orgId, [...(this.#lists.get(orgId) ?? []), look]);
     return () => {
@@ -68,7 +67,9 @@ export class KnownEdges {
     sentAt: number,
   ): boolean {
     const operation = currentOperation();
-    const look = operation && this.#looks.get(operation)?.get(userId);
+    // A request that Atlas carries out late is based on a look before it was sent.
+    const looks = (operation && this.#looks.get(operation)) ?? [];
+    const look = looks.findLast((one) => one.userId === userId && one.look.cameAt <= sentAt)?.look;
     const acceptedAt = this.#accepted.get(whoIs(orgId, username)) ?? Number.NEGATIVE_INFINITY;
     return (
       look !== undefined && acceptedAt >= look.answeredAt && sentAt - look.cameAt <= LOOK_IS_FRESH_FOR_MS
