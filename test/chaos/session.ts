@@ -92,7 +92,7 @@ export class Session {
       tell(`   ${line(request)} ${answer.status}${note}`);
       return answer;
     };
-    const note = `${process.env.CHAOS_BODIES ? ` ${request.text}` : ""}${trouble ? ` (${troubleText(trouble)})` : ""}`;
+    const note = trouble ? ` (${troubleText(trouble)})` : "";
     const isDone = consequence?.isDone !== false && !consequence?.isLate;
     const answer = isDone ? work(note) : undefined;
     if (!isDone) tell(`   ${line(request)} not done${consequence?.isLate ? " yet" : ""}${note}`);
