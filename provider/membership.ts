@@ -107,7 +107,7 @@ export function refusal(
     case "create":
       return `${username} is already a member of ${orgId}, so no invitation was sent. If this resource was renamed or moved, give it aliases, and it keeps its state. Otherwise set onAccepted to "retain" (keep the member as they are) or "manage" (bring the member to what is declared; destroying the resource then removes them), or remove the resource.`;
     case "delete":
-      return `${accepted} deleted. Set onAccepted to "retain" (keep the member, forget the invitation) or "manage" (remove the member), run pulumi up, then destroy again. If the program no longer declares the resource, pulumi state delete and its URN forgets it and keeps the member.`;
+      return `${accepted} deleted. Set onAccepted to "retain" (keep the member, forget the invitation) or "manage" (remove the member), run pulumi up, then destroy again. If the program no longer declares them, pulumi state delete and the URN forgets the resource and keeps the member.`;
     default:
       return `${accepted} changed. Set onAccepted to "manage" (change the member, and remove them on destroy), or take the change back and set it to "retain" (keep the member as they are).`;
   }

@@ -384,7 +384,7 @@ describe.concurrent("what the host prints", () => {
     );
     expect(await failure(host.delete(id, state))).toMatchObject({
       code: 2,
-      message: `ada@example.com has accepted the invitation to ${organization.id}, so it can no longer be deleted. Set onAccepted to "retain" (keep the member, forget the invitation) or "manage" (remove the member), run pulumi up, then destroy again. If the program no longer declares the resource, pulumi state delete and its URN forgets it and keeps the member.`,
+      message: `ada@example.com has accepted the invitation to ${organization.id}, so it can no longer be deleted. Set onAccepted to "retain" (keep the member, forget the invitation) or "manage" (remove the member), run pulumi up, then destroy again. If the program no longer declares them, pulumi state delete and the URN forgets the resource and keeps the member.`,
     });
     atlas.fail({
       method: "GET",

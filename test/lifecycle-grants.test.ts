@@ -183,7 +183,7 @@ describe.each(GENERATIONS)("what Atlas answers on %s", (generation) => {
       expect(state).toMatchObject({ roles, declared: { roles: ["ORG_MEMBER"] } });
       expect(changes().map(({ method }) => method)).toEqual(isMember ? ["PATCH"] : ["POST", "PATCH"]);
       expect(notices.filter((line) => line.includes("besides"))).toEqual([
-        `${ada} in ${organization.id}: Atlas gives roles ORG_READ_ONLY besides what is declared. It is left so.`,
+        `${ada} in ${organization.id}: Atlas gives roles ORG_READ_ONLY besides what is declared, and it is left so. Where an identity provider gives it, change it there.`,
       ]);
 
       expect(await connected().read(state)).toEqual(state);
@@ -244,7 +244,7 @@ describe.each(GENERATIONS)("what Atlas answers on %s", (generation) => {
     const updated = await lifecycle.update(state, inputs());
     expect(updated).toMatchObject({ teamIds: [team], declared: { teamIds: [] } });
     expect(notices).toEqual([
-      `${ada} in ${organization.id}: Atlas gives teamIds ${team} besides what is declared. It is left so.`,
+      `${ada} in ${organization.id}: Atlas gives teamIds ${team} besides what is declared, and it is left so. Where an identity provider gives it, change it there.`,
     ]);
     changes();
     expect(await connected().read(updated)).toEqual(updated);

@@ -17,7 +17,7 @@ export function settledStories(start: StartStack): void {
     const refused = await stack.fail(DESTROY);
     expect(refused.diagnostics).toEqual({
       ada: [
-        `error: ${ADA} has accepted the invitation to ${organization.id}, so it can no longer be deleted. Set onAccepted to "retain" (keep the member, forget the invitation) or "manage" (remove the member), run pulumi up, then destroy again. If the program no longer declares the resource, pulumi state delete and its URN forgets it and keeps the member.`,
+        `error: ${ADA} has accepted the invitation to ${organization.id}, so it can no longer be deleted. Set onAccepted to "retain" (keep the member, forget the invitation) or "manage" (remove the member), run pulumi up, then destroy again. If the program no longer declares them, pulumi state delete and the URN forgets the resource and keeps the member.`,
       ],
       "people-dev": ["OrgInvitation delete: see its error", "error: update failed"],
     });
