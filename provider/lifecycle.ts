@@ -344,7 +344,9 @@ export class Lifecycle {
     if (refused) throw new AtlasError(`${username} in ${orgId}: Atlas did not take ${refused}. ${NOT_TAKEN}`);
     const added = difference(change, answer, changed);
     if (added)
-      notify(`${username} in ${orgId}: Atlas gives ${added} besides what is declared, and it is left so. Where an identity provider gives it, change it there.`);
+      notify(
+        `${username} in ${orgId}: Atlas gives ${added} besides what is declared, and it is left so. Where an identity provider gives it, change it there.`,
+      );
     return stored(answer, sent);
   }
 
