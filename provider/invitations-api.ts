@@ -90,7 +90,7 @@ export interface InvitationsApi {
   /** Changes the given fields of a member. `undefined` where there is no such member any more. */
   updateMember(
     orgId: string,
-    member: Invitee,
+    member: Person,
     change: PartialAccess,
     bounds: Bounds,
   ): Promise<Person | undefined>;

@@ -95,6 +95,13 @@ export class Lifecycle {
   update(state: OrgInvitationState, inputs: OrgInvitationInputs): Promise<OrgInvitationState> {
     return this.#alone(inputs, async (bounds) => {
       if (hasToBeGranted(state, inputs)) return this.#grant(state, inputs, bounds);
+      const lacking = state.status === "ACCEPTED" && difference(state, inputs);
+      if (lacking) {
+        const { username, orgId, onAccepted } = inputs;
+        this.#options.notify(
+          `${username} is a member of ${orgId} without ${lacking}, which is declared: under onAccepted "${onAccepted}" a member stays as they are.`,
+        );
+      }
       const knownAs = inputs.username === state.knownAs ? undefined : state.knownAs;
       return { ...state, ...declaredIn(inputs), knownAs };
     });

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { canonicalAccess, type PartialAccess } from "./access.ts";
+import { ACCESS_FIELDS, canonicalAccess, type PartialAccess, sameField } from "./access.ts";
 import type { AtlasClient, AtlasRequest, Bounds } from "./atlas-client.ts";
 import { AtlasError } from "./errors.ts";
 import {
@@ -87,10 +87,11 @@ export class OrgUsers {
     user: Invitee,
     change: PartialAccess,
     bounds: Bounds,
-    recheck?: Recheck,
+    recheck: Recheck,
+    isUnchecked = true,
   ): Promise<Person | undefined> {
     const body = bodyOf(change, user.roles);
-    const request = { ...this.#requestFor("PATCH", orgId, user, bounds), body, recheck, isUnchecked: true };
+    const request = { ...this.#requestFor("PATCH", orgId, user, bounds), body, recheck, isUnchecked };
     const updated = await unlessUnknown(this.#client.fetch(request, OrgUser));
     return updated && personOf(updated);
   }
@@ -107,13 +108,20 @@ export class OrgUsers {
     return unlessUnknown(this.#client.command(request));
   }
 
+  /** The list has just shown the member; after a wait they are read again, as a colleague may have given them more. */
   updateMember(
     orgId: string,
-    member: Invitee,
+    member: Person,
     change: PartialAccess,
     bounds: Bounds,
   ): Promise<Person | undefined> {
-    return this.updateOrgUser(orgId, member, change, bounds);
+    const recheck: Recheck = async (bounds) => {
+      const now = await this.#find(orgId, member, bounds);
+      const isMember = now?.orgMembershipStatus === "ACTIVE";
+      if (isMember && ACCESS_FIELDS.every((field) => sameField(field, now, member))) return;
+      throw new OutdatedError(`What ${member.username} may do has changed meanwhile.`);
+    };
+    return unlessOutdated(this.updateOrgUser(orgId, member, change, bounds, recheck, false));
   }
 
   /** The list has just shown the member; after a wait the status is read again, as who left may be invited by then. */
@@ -129,11 +137,16 @@ export class OrgUsers {
     user: Invitee,
     bounds: Bounds,
   ): Promise<void> {
-    const request = this.#requestFor("GET", orgId, user, bounds);
-    const found = await unlessUnknown(this.#client.fetch(request, OrgUser));
+    const found = await this.#find(orgId, user, bounds);
     if (found?.orgMembershipStatus !== orgMembershipStatus) {
       throw new OutdatedError(`${user.username} is no longer ${orgMembershipStatus}.`);
     }
+  }
+
+  async #find(orgId: string, user: Invitee, bounds: Bounds): Promise<Person | undefined> {
+    const request = this.#requestFor("GET", orgId, user, bounds);
+    const found = await unlessUnknown(this.#client.fetch(request, OrgUser));
+    return found && personOf(found);
   }
 
   #requestFor(

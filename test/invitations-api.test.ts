@@ -418,7 +418,7 @@ describe.each<InvitationsGeneration>(["v1.0", "v2", "users"])("the API of invita
   test("changes and removes a member", async () => {
     await using scene = await startScene();
     const { userId } = scene.organization.addMember(ada);
-    const member = { username: ada, userId, roles: none.roles };
+    const member = { username: ada, userId, orgMembershipStatus: "ACTIVE", ...none };
 
     expect(await scene.api.updateMember(scene.orgId, member, full, bounds)).toMatchObject(full);
     expect(scene.organization.find(ada)).toMatchObject({ status: "ACTIVE", ...full });
@@ -444,7 +444,8 @@ describe.each<InvitationsGeneration>(["v1.0", "v2", "users"])("the API of invita
     [501, "UNEXPECTED_ERROR"],
   ])("takes nobody for gone where Atlas answers %i %s", async (status, errorCode) => {
     await using scene = await startScene();
-    const invitee = { username: ada, invitationId: somebody, userId: somebody, roles: none.roles };
+    const ids = { username: ada, invitationId: somebody, userId: somebody };
+    const invitee = { ...ids, orgMembershipStatus: "ACTIVE", ...none };
     const body = { error: status, errorCode, detail: "No." };
     scene.atlas.fail({ status, body, times: Number.POSITIVE_INFINITY });
 

@@ -279,4 +279,20 @@ describe.each(GENERATIONS)("what Atlas answers on %s", (generation) => {
     expect(managed).toMatchObject({ roles: ["ORG_MEMBER"], teamIds: [] });
     expect(organization.find(ada)).toMatchObject({ roles: ["ORG_MEMBER"], teamIds: [] });
   });
+
+  test("a choice for a member who lacks what is declared is stored, and what they lack is said", async () => {
+    await using scene = await lifecycleScene(generation);
+    const { organization, inputs, lifecycle, notices, requests } = scene;
+    const pending = await lifecycle.create(inputs({ roles: ["ORG_OWNER"] }));
+    organization.accept(ada);
+    organization.change(ada, { roles: ["ORG_MEMBER"] });
+    const state = await scene.connected().read(pending);
+    requests();
+    const choice = inputs({ roles: ["ORG_OWNER"], onAccepted: "retain" });
+    expect(await lifecycle.update(state as never, choice)).toMatchObject({ onAccepted: "retain" });
+    expect(requests()).toEqual([]);
+    expect(notices).toEqual([
+      `${ada} is a member of ${organization.id} without roles ORG_OWNER, which is declared: under onAccepted "retain" a member stays as they are.`,
+    ]);
+  });
 });

@@ -368,7 +368,7 @@ test.each<[string, Partial<Access>, object]>([
 
   const person = await scene.api.updateMember(
     scene.orgId,
-    { username: ada, userId, roles: ["ORG_MEMBER"] },
+    { username: ada, userId, orgMembershipStatus: "ACTIVE", ...before },
     change,
     bounds,
   );
@@ -524,6 +524,35 @@ test("a look that fails is an error, and says nothing about the person", async (
   expect(error).toMatchObject({ status: 501 });
 });
 
+test("a member of whom nothing changed while the change of them waited is changed", async () => {
+  await using scene = await startScene();
+  const { userId } = scene.organization.addMember(ada);
+  const member = { username: ada, userId, orgMembershipStatus: "ACTIVE", ...none };
+  scene.atlas.fail({ method: "PATCH", status: 429, headers: { "Retry-After": "55" } });
+  const roles = ["ORG_OWNER"];
+  expect(await scene.api.updateMember(scene.orgId, member, { roles }, bounds)).toMatchObject({ roles });
+  expect(scene.organization.find(ada)).toMatchObject({ roles });
+});
+
+test.each(["removed", "invited anew", "changed"] as const)(
+  "a member who was %s while the change of them waited is looked up again",
+  async (what) => {
+    await using scene = await startScene();
+    const { organization, orgId, atlas } = scene;
+    const { userId } = organization.addMember(ada);
+    const member = { username: ada, userId, orgMembershipStatus: "ACTIVE", ...none };
+    const limited = atlas.fail({ method: "PATCH", status: 429, headers: { "Retry-After": "55" } });
+    const updated = scene.api.updateMember(orgId, member, { roles: ["ORG_OWNER"] }, bounds);
+    await limited.struck;
+    if (what === "changed") organization.change(ada, { roles: ["ORG_MEMBER", "ORG_BILLING_ADMIN"] });
+    else organization.removeMember(ada);
+    if (what === "invited anew") organization.restore({ ...organization.invite(ada), userId });
+
+    expect(await updated).toBeUndefined();
+    expect(scene.verified().filter(({ method }) => method === "PATCH")).toHaveLength(1);
+  },
+);
+
 test.each([
   [404, undefined],
   [404, "USER_NOT_FOUND"],
@@ -532,7 +561,7 @@ test.each([
   [404, "INVALID_USER_ID"],
 ])("somebody of whom Atlas answers %i %s is unknown", async (status, errorCode) => {
   await using scene = await startScene();
-  const user = { username: ada, userId: somebody, roles: none.roles };
+  const user = { username: ada, userId: somebody, orgMembershipStatus: "ACTIVE", ...none };
   const body = errorCode ? { error: status, errorCode, detail: "No." } : "";
   scene.atlas.fail({ status, body, times: Number.POSITIVE_INFINITY });
 

@@ -205,7 +205,14 @@ test("a change that meets the retirement is finished by the users API where it k
 test("members are changed and removed by the users API before and after it", async () => {
   await using scene = await startScene();
   const { userId } = scene.organization.addMember(ada);
-  const member = { username: ada, userId, roles };
+  const member = {
+    username: ada,
+    userId,
+    orgMembershipStatus: "ACTIVE",
+    roles,
+    teamIds: [],
+    groupRoleAssignments: [],
+  };
 
   await scene.api.updateMember(scene.orgId, member, { roles: ["ORG_OWNER"] }, bounds);
   scene.atlas.sunset();

@@ -56,6 +56,21 @@ describe.each(GENERATIONS)("what people do while a request waits, on %s", (gener
     expect(organization.find(ada)).toMatchObject({ roles: ["ORG_MEMBER"] });
   });
 
+  test("is not lost on a member's PATCH: who was given a role meanwhile keeps it", async () => {
+    await using scene = await startScene(generation);
+    const { atlas, organization, inputs, lifecycle, clock, connected } = scene;
+    organization.addMember(ada);
+    const adopted = await clock.run(lifecycle.create(inputs({ onAccepted: "manage" })));
+    const refused = atlas.fail({ method: "PATCH", path: /users\//, ...tooMany });
+    const updated = clock.run(
+      connected().update(adopted, inputs({ onAccepted: "manage", roles: ["ORG_READ_ONLY"] })),
+    );
+    await refused.struck;
+    organization.change(ada, { roles: ["ORG_MEMBER", "ORG_BILLING_ADMIN"] });
+    await updated;
+    expect(organization.find(ada)?.roles.toSorted()).toEqual(["ORG_BILLING_ADMIN", "ORG_READ_ONLY"]);
+  });
+
   test("costs no request where nobody waits", async () => {
     await using scene = await startScene(generation);
     const { inputs, lifecycle, clock, requests } = scene;

@@ -351,6 +351,8 @@ function asked(stored: Declared, storedInputs: Declared, declared: Declared): De
   if (isMember && declared.onAccepted === "manage" && stored.onAccepted !== "manage") return declared;
   const rest = FIELDS.filter((field) => {
     if (declared[field] === undefined) return true;
+    // A member who is not managed stays as they are, for as long as the declaration does.
+    if (isMember && declared.onAccepted !== "manage") return !isDifferent(field, storedInputs, declared);
     if (without(grantsIn(field, declared), grantsIn(field, stored)).length > 0) return false;
     return !isDifferent(field, storedInputs, declared) || !isDifferent(field, stored, declared);
   });
