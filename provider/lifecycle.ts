@@ -337,13 +337,13 @@ export class Lifecycle {
     const stored = (answer: Person, sent: PartialAccess) =>
       storedAfter(answer, sent, { found: person, inputs, state, isAsPlanned });
     if (changed.length === 0) return stored(person, change);
-    const send = (change: PartialAccess) =>
+    const send = (person: Person, change: PartialAccess) =>
       isMember
         ? api.updateMember(orgId, person, change, bounds)
         : api.updateOrgInvite(orgId, person, change, bounds);
-    let answer = await send(change);
+    let answer = await send(person, change);
     const reset = answer && lostOf(person, answer, change);
-    if (reset) answer = await send({ ...change, ...reset });
+    if (answer && reset) answer = await send(answer, { ...change, ...reset });
     if (!answer) return undefined;
 
     const sent: PartialAccess = { ...change, ...reset };

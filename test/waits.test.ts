@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { InvitationsGeneration } from "../provider/config.ts";
 import { connect } from "../provider/connect.ts";
 import type { SimulatedAtlasOptions } from "./atlas/simulated-atlas.ts";
-import { ada, GENERATIONS, lifecycleScene } from "./lifecycle-scene.ts";
+import { ada, GENERATIONS, lifecycleScene, team } from "./lifecycle-scene.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 
 const tooMany = { status: 429, headers: { "Retry-After": "55" }, body: "" };
@@ -69,6 +69,23 @@ describe.each(GENERATIONS)("what people do while a request waits, on %s", (gener
     organization.change(ada, { roles: ["ORG_MEMBER", "ORG_BILLING_ADMIN"] });
     await updated;
     expect(organization.find(ada)?.roles.toSorted()).toEqual(["ORG_BILLING_ADMIN", "ORG_READ_ONLY"]);
+  });
+
+  test("loses nothing that Atlas reset of a member and that is given back after it", async () => {
+    const clock = new SimulatedClock();
+    const options = { now: clock.now, omittedOnUpdate: "reset" as const };
+    await using scene = await lifecycleScene(generation, options, clock);
+    const { atlas, organization, inputs, lifecycle } = scene;
+    organization.addMember(ada, { teamIds: [team] });
+    let patches = 0;
+    atlas.onRequest(({ method, authenticated }, stage) => {
+      if (method !== "PATCH" || !authenticated || stage !== "answered" || ++patches !== 1) return;
+      atlas.fail({ method: "PATCH", path: /users\//, ...tooMany });
+    });
+    const declared = inputs({ onAccepted: "manage", roles: ["ORG_OWNER"], teamIds: undefined });
+    await clock.run(lifecycle.create(declared));
+    expect(organization.find(ada)).toMatchObject({ roles: ["ORG_OWNER"], teamIds: [team] });
+    expect(patches).toBe(3);
   });
 
   test("costs no request where nobody waits", async () => {
