@@ -348,7 +348,10 @@ function asked(stored: Declared, storedInputs: Declared, declared: Declared): De
     return !isManaged || without(some, others).length + without(others, some).length > 0;
   };
   const isMember = (stored as unknown as Properties).status === "ACCEPTED";
-  if (isMember && declared.onAccepted === "manage" && stored.onAccepted !== "manage") return declared;
+  const isNewlyManaged = isMember && declared.onAccepted === "manage" && stored.onAccepted !== "manage";
+  if (isNewlyManaged && FIELDS.some((field) => declared[field] && isDifferent(field, stored, declared))) {
+    return declared;
+  }
   const rest = FIELDS.filter((field) => {
     if (declared[field] === undefined) return true;
     // A member who is not managed stays as they are, for as long as the declaration does.
