@@ -75,6 +75,11 @@ export class Deeds {
     const candidates = this.#atlas.organizations.flatMap((organization) =>
       [...everybody, ...everybody.map(movedAddress)]
         .filter((username) => isPossible(deed, organization, username))
+        // Nobody changes to an address under which the package knows somebody else.
+        .filter((username) => {
+          const isTaken = this.#watch.wasInvited(organization, movedAddress(username));
+          return deed !== "changeAddress" || !isTaken;
+        })
         .map((username) => ({ organization, username })),
     );
     const concerned = candidates.find(

@@ -44,6 +44,7 @@ export class Watch {
   readonly #lastActs = new Map<string, number>();
   /** The e-mails that the package has caused in this command, by person. */
   readonly #mails = new Map<string, number>();
+  readonly #everMailed = new Set<string>();
   readonly #joined = new Set<string>();
   /** Whom the package has uninvited in this command, and not invited again. */
   readonly #uninvited = new Set<string>();
@@ -80,6 +81,11 @@ export class Watch {
    */
   isBoth({ orgId, username }: Declared): boolean {
     return this.#joined.has(whoIs(orgId, username));
+  }
+
+  /** Whether the package has invited the address before, so that a state may hold it. */
+  wasInvited({ id }: Organization, username: string): boolean {
+    return this.#everMailed.has(whoIs(id, username));
   }
 
   /** An answer of Atlas has come to the package as it is. */
@@ -194,6 +200,7 @@ export class Watch {
     this.#uninvited.delete(who);
     const count = (this.#mails.get(who) ?? 0) + 1;
     this.#mails.set(who, count);
+    this.#everMailed.add(who);
     const mayBeTwo = this.#lastAct(who) >= this.#startedAt || isOtherSpelling(is, operation);
     return count > 1 && !mayBeTwo ? "was sent a second e-mail" : undefined;
   }
