@@ -73,7 +73,8 @@ export class Declarations {
   }
 }
 
-function addressKey({ orgId, username }: PersonIdentity): string {
+/** By which a person is told from another within an organization, where no id is known. */
+export function addressKey({ orgId, username }: PersonIdentity): string {
   return `${orgId} ${username.toLowerCase()}`;
 }
 

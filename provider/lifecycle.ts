@@ -1,7 +1,7 @@
 import { ACCESS_FIELDS, type AccessField, grants, type PartialAccess, sameField } from "./access.ts";
 import type { Bounds } from "./atlas-client.ts";
 import type { Clock } from "./clock.ts";
-import type { Declarations, PersonIdentity } from "./declarations.ts";
+import { addressKey, type Declarations, type PersonIdentity } from "./declarations.ts";
 import { AtlasError, sentence } from "./errors.ts";
 import { changeOf, difference, hasToBeGranted, lostOf, storedAfter } from "./grant.ts";
 import {
@@ -435,12 +435,9 @@ export class Lifecycle {
   }
 
   /** One operation a person at a time, each with one budget for all its waits. */
-  async #alone<Result>(
-    { orgId, username }: { orgId: string; username: string },
-    run: (bounds: Bounds) => Promise<Result>,
-  ): Promise<Result> {
+  async #alone<Result>(person: PersonIdentity, run: (bounds: Bounds) => Promise<Result>): Promise<Result> {
     const { clock, maxWaitMs, signal } = this.#options;
-    const key = `${orgId} ${username}`;
+    const key = addressKey(person);
     const previous = this.#underWay.get(key);
     const result = (async () => {
       await previous?.catch(() => undefined);

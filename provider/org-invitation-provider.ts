@@ -4,7 +4,7 @@ import type { dynamic } from "@pulumi/pulumi";
 import { systemClock } from "./clock.ts";
 import { resolveSettings, type Settings } from "./config.ts";
 import type { Connection } from "./connect.ts";
-import { Declarations } from "./declarations.ts";
+import { addressKey, Declarations } from "./declarations.ts";
 import { AtlasError } from "./errors.ts";
 import { onHostCancellation } from "./host-cancellation.ts";
 import type { IncompleteCreateError, Lifecycle } from "./lifecycle.ts";
@@ -57,8 +57,8 @@ class OrgInvitationProvider {
         // Without old inputs the engine is about to create it, anew where it is replaced.
         const isCreated = Object.keys(olds ?? {}).length === 0;
         if (isCreated) this.#declarations.release(inputs);
-        else this.#undecided.add(personOf(inputs));
-        this.#resources.set(personOf(inputs), news.__resource);
+        else this.#undecided.add(addressKey(inputs));
+        this.#resources.set(addressKey(inputs), news.__resource);
       }
       return { inputs: { ...inputs, ...terminalStatus(olds ?? {}) }, failures };
     });
@@ -148,13 +148,13 @@ class OrgInvitationProvider {
     if (!isKnown(news)) return;
     const inputs = inputsIn(news);
     // A refresh calls diff as well, and what it reads need not be declared any more (pulumi engine, RefreshStep.Apply).
-    if (!this.#undecided.delete(personOf(inputs))) return;
+    if (!this.#undecided.delete(addressKey(inputs))) return;
     const { invitationId, userId, declaredBy = this.#resourceOf(inputs) } = stateIn(olds);
     this.#declarations.hold({ ...inputs, invitationId, userId }, { inputs, declaredBy });
   }
 
   #resourceOf(inputs: OrgInvitationInputs): string | undefined {
-    return hashed(this.#resources.get(personOf(inputs)));
+    return hashed(this.#resources.get(addressKey(inputs)));
   }
 
   /** One connection, and so one pool and one token, for as long as the settings stay the same. */
@@ -223,10 +223,6 @@ function isUnchanged010(olds: Properties, news: Properties): boolean {
 
 function isKnown(inputs: object): boolean {
   return !JSON.stringify(inputs).includes(UNKNOWN);
-}
-
-function personOf({ orgId, username }: OrgInvitationInputs): string {
-  return `${orgId} ${username}`;
 }
 
 /** Enough to tell one resource from another, and short, as every state holds it. */

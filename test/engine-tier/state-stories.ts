@@ -67,6 +67,16 @@ export function stateStories(
         ada: { ...stored.ada, ...(isByUserId && { userId }) },
       });
 
+      // The program that wrote the state: see write.ts. What it leaves out was stored as an empty list.
+      const { teamIds, groupRoleAssignments } = stored.ada as Outputs;
+      await stack.declare({
+        ada: { teamIds, groupRoleAssignments },
+        alan: { onAccepted: "retain" },
+        grace: {},
+        edsger: { roles: ["ORG_READ_ONLY"] },
+      });
+      expect((await stack.run("preview --expect-no-changes")).requests).toEqual([]);
+
       const before = organization.users;
       const ada = stack.person(ADA);
       const destroyed = await stack.run(DESTROY);
