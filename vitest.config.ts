@@ -30,7 +30,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/{host,engine}.test.ts"],
+          exclude: ["test/{host,engine}/**"],
           testTimeout: 30_000,
         },
       },
@@ -38,7 +38,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "host",
-          include: ["test/host.test.ts"],
+          include: ["test/host/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 300_000,
         },
@@ -47,7 +47,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "engine",
-          include: ["test/engine.test.ts"],
+          include: ["test/engine/*.test.ts"],
           testTimeout: 300_000,
           hookTimeout: 1_800_000,
         },

@@ -1,7 +1,7 @@
-export { AtlasProvider, type AtlasProviderArgs } from "./atlas-provider.ts";
-export { AtlasApiError, AtlasConfigError, AtlasError, AtlasNetworkError } from "./errors.ts";
+export { AtlasApiError, AtlasConfigError, AtlasError, AtlasNetworkError } from "./atlas/errors.ts";
+export { AtlasProvider, type AtlasProviderArgs } from "./program/atlas-provider.ts";
 export {
   type GroupRoleAssignmentArgs,
   OrgInvitation,
   type OrgInvitationArgs,
-} from "./org-invitation.ts";
+} from "./program/org-invitation.ts";

@@ -2,17 +2,17 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { SimulatedAtlas } from "../atlas/simulated-atlas.ts";
-import { EngineUnavailableError } from "../engine/engine-unavailable-error.ts";
-import { type Engine, provideEngine } from "../engine/provide-engine.ts";
-import { Workspace } from "../engine/workspace.ts";
-import { instructions, watch } from "./by-hand.ts";
-import { CliStage } from "./cli-stage.ts";
-import { Ending } from "./ending.ts";
-import { Narrator } from "./narrator.ts";
-import { PluginHostStage } from "./plugin-host-stage.ts";
-import { Scene } from "./scene.ts";
-import { BEGINNING, REST } from "./story.ts";
+import { EngineUnavailableError } from "../support/pulumi-cli/engine-unavailable-error.ts";
+import { type Engine, provideEngine } from "../support/pulumi-cli/provide-engine.ts";
+import { Workspace } from "../support/pulumi-cli/workspace.ts";
+import { SimulatedAtlas } from "../support/simulated-atlas/simulated-atlas.ts";
+import { Ending } from "./cleanup.ts";
+import { CliStage } from "./cli-runner.ts";
+import { Scene } from "./demo-context.ts";
+import { instructions, watch } from "./keep-mode.ts";
+import { PluginHostStage } from "./plugin-host-runner.ts";
+import { Narrator } from "./printer.ts";
+import { BEGINNING, REST } from "./scenario.ts";
 
 const USAGE = `npm run demo                    the whole story
 npm run demo -- --keep          its beginning; then the server and the stack stay, to go on by hand

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { LoggedRequest } from "../atlas/request-log.ts";
+import type { LoggedRequest } from "../support/simulated-atlas/request-log.ts";
 import { requestLines } from "./request-lines.ts";
 
 const INVITES = "/api/atlas/v2/orgs/32b6e34b3d91647abb20e7b8/invites";

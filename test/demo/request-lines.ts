@@ -1,4 +1,4 @@
-import type { LoggedRequest } from "../atlas/request-log.ts";
+import type { LoggedRequest } from "../support/simulated-atlas/request-log.ts";
 
 /** What was asked and how it ended, one line each; requests that differ only in the id share the line of the first. */
 export function requestLines(requests: readonly LoggedRequest[]): string[] {

@@ -2,9 +2,9 @@
 //   npm run build && node test/states/write.ts && npx biome check --write test/states
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ADA, ALAN, EDSGER, GRACE } from "../engine-tier/cast.ts";
-import { GENERATIONS } from "../engine-tier/expected-requests.ts";
-import { Ground, InvitationStack, REFRESH, UP } from "../engine-tier/invitation-stack.ts";
+import { GENERATIONS } from "../engine/expected-requests.ts";
+import { ADA, ALAN, EDSGER, GRACE } from "../engine/fixtures.ts";
+import { Ground, InvitationStack, REFRESH, UP } from "../engine/invitation-stack.ts";
 
 const manifest = JSON.parse(
   await readFile(join(import.meta.dirname, "..", "..", "package.json"), "utf8"),

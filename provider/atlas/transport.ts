@@ -1,0 +1,132 @@
+import { EnvHttpProxyAgent, request as httpRequest } from "undici";
+import type { Challengeable, Target } from "./auth.ts";
+import { AtlasConfigError, AtlasNetworkError } from "./errors.ts";
+import { Semaphore } from "./limits/semaphore.ts";
+
+export interface TransportOptions {
+  /** The origin of Atlas. */
+  baseUrl: string;
+  /** How long a connection may take to open. @default 10000 */
+  connectTimeoutMs?: number;
+  /** How long one HTTP request may take as a whole, its answer included. @default 60000 */
+  requestTimeoutMs?: number;
+}
+
+/** One HTTP request, as it is sent. */
+export interface Message extends Omit<Target, "bounds"> {
+  headers: Record<string, string>;
+  body?: string | undefined;
+}
+
+/** One HTTP answer, whole. */
+export interface Answer extends Challengeable {
+  text: string;
+}
+
+// An organization holds 500 people, in less than a hundredth of this.
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+
+// At 0.35 s a request (recorded) these carry 90 requests a second, and Atlas takes 250 a minute (documented). Without
+// a limit each request under way has a connection, and several hundred at once overload proxies.
+const MAX_CONNECTIONS = 32;
+
+/**
+ * HTTP to one origin over one pool of connections, through the proxy that the environment names (`HTTPS_PROXY` or
+ * `HTTP_PROXY`, and `NO_PROXY`). A redirect is an answer like any other: credentials never follow one.
+ */
+export class Transport {
+  readonly #baseUrl: string;
+  readonly #requestTimeoutMs: number;
+  readonly #pool: EnvHttpProxyAgent;
+  // In the queue of the pool, a request would use up its time limit before it is sent.
+  readonly #connections = new Semaphore(MAX_CONNECTIONS);
+
+  /** @throws AtlasConfigError when the proxy of the environment has no URL. */
+  constructor({ baseUrl, connectTimeoutMs = 10_000, requestTimeoutMs = 60_000 }: TransportOptions) {
+    this.#baseUrl = baseUrl;
+    this.#requestTimeoutMs = requestTimeoutMs;
+    // Otherwise NODE_TLS_REJECT_UNAUTHORIZED=0, which may be set for another server, would expose the credentials.
+    const connect = { timeout: connectTimeoutMs, rejectUnauthorized: true };
+    const proxy = proxyFor(baseUrl);
+    try {
+      this.#pool = new EnvHttpProxyAgent({
+        connections: MAX_CONNECTIONS,
+        connect,
+        requestTls: connect,
+        proxyTls: connect,
+        maxResponseSize: MAX_ANSWER_BYTES,
+        httpProxy: proxy,
+        httpsProxy: proxy,
+      });
+    } catch {
+      // Its error quotes the URL, and with it the password of the proxy.
+      throw new AtlasConfigError(
+        "HTTPS_PROXY or HTTP_PROXY in the environment is not the URL of a proxy. Set it to one such as http://proxy.example.com:3128, or remove it.",
+      );
+    }
+  }
+
+  /**
+   * @param isFirst - Whether it takes the next connection that is free, before other requests that wait for one.
+   * @throws AtlasNetworkError when no complete answer came.
+   */
+  exchange(message: Message, isFirst = false): Promise<Answer> {
+    return this.#connections.run(() => this.#exchange(message), isFirst);
+  }
+
+  async #exchange({ method, target, headers, body }: Message): Promise<Answer> {
+    let status: number | undefined;
+    try {
+      const response = await httpRequest(this.#baseUrl + target, {
+        dispatcher: this.#pool,
+        signal: AbortSignal.timeout(this.#requestTimeoutMs),
+        method: method as "GET",
+        headers,
+        body: body ?? null,
+      });
+      status = response.statusCode;
+      return { status, headers: response.headers, text: await response.body.text() };
+    } catch (error) {
+      const { name, code = "", message } = error as NodeJS.ErrnoException;
+      if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code)) throw this.#distrust(message);
+      const reason =
+        name === "TimeoutError"
+          ? `no complete answer within ${this.#requestTimeoutMs / 1000} s`
+          : // Trying several addresses of a host fails with a code and no message.
+            `the connection to ${this.#baseUrl} failed: ${message || code}`;
+      throw new AtlasNetworkError(
+        method,
+        target,
+        status === undefined ? reason : `the answer, status ${status}, broke off: ${reason}`,
+        !isOfConnecting(error as NodeJS.ErrnoException),
+      );
+    }
+  }
+
+  #distrust(reason: string): AtlasConfigError {
+    return new AtlasConfigError(
+      `The certificate of ${this.#baseUrl} is not trusted (${reason}). Where a proxy of your own stands in between, name its authority in NODE_EXTRA_CA_CERTS.`,
+    );
+  }
+}
+
+/**
+ * The proxy by the scheme of the origin, as curl, Go and the Pulumi CLI choose it: lower case first, and http where
+ * it has no scheme. EnvHttpProxyAgent would use that for http for https, too.
+ */
+function proxyFor(baseUrl: string): string {
+  const name = baseUrl.startsWith("https:") ? "https_proxy" : "http_proxy";
+  const proxy = process.env[name] || process.env[name.toUpperCase()] || "";
+  return proxy === "" || proxy.includes("://") ? proxy : `http://${proxy}`;
+}
+
+/** Whether the connection never opened, so that nothing was sent. */
+function isOfConnecting(error: NodeJS.ErrnoException): boolean {
+  // Of a host with several addresses, each of which failed.
+  if (error instanceof AggregateError) return error.errors.every(isOfConnecting);
+  const { code = "", syscall = "" } = error;
+  return (
+    ["getaddrinfo", "connect"].includes(syscall) ||
+    ["UND_ERR_CONNECT_TIMEOUT", "ERR_SOCKET_CONNECTION_TIMEOUT"].includes(code)
+  );
+}

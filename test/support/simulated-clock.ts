@@ -1,0 +1,110 @@
+import { subscribe } from "node:diagnostics_channel";
+import { setImmediate } from "node:timers/promises";
+import type { Clock } from "../../provider/atlas/clock.ts";
+
+// The HTTP requests of this process, from their creation to the last byte of the answer, or to their failure.
+const underWay = new Set<object>();
+const requestIn = (message: unknown) => (message as { request: { method: string } }).request;
+subscribe("undici:request:create", (message) => {
+  // What becomes of the request for a tunnel is not told.
+  if (requestIn(message).method !== "CONNECT") underWay.add(requestIn(message));
+});
+for (const end of ["trailers", "error"]) {
+  subscribe(`undici:request:${end}`, (message) => void underWay.delete(requestIn(message)));
+}
+
+interface Sleeper {
+  until: number;
+  wake: () => void;
+}
+
+/** A clock that goes on only where a test lets it, and then from one sleeper to the next. */
+export class SimulatedClock implements Clock {
+  /** How long each sleep was to be, in ms and in their order. */
+  readonly slept: number[] = [];
+  /** May be changed at any time. */
+  random: () => number;
+  #elapsed = 0;
+  #wallOffset = Date.UTC(2026, 7, 21, 12);
+  #sleepers: Sleeper[] = [];
+  #travelling = 0;
+
+  /** @param random - By default, chance is always in the middle. */
+  constructor(random: () => number = () => 0.5) {
+    this.random = random;
+  }
+
+  readonly now = (): number => this.#wallOffset + this.#elapsed;
+
+  readonly monotonic = (): number => this.#elapsed;
+
+  /** Sets the wall clock back, as the administrator of a machine may, while no time passes. */
+  setBack(durationMs: number): void {
+    this.#wallOffset -= durationMs;
+  }
+
+  sleep(durationMs: number): Promise<void> {
+    this.slept.push(durationMs);
+    return this.#parked(durationMs);
+  }
+
+  /** For the server's side of a request: holds it for so long, while time goes on. */
+  async travel(durationMs: number): Promise<void> {
+    this.#travelling += 1;
+    await this.#parked(durationMs);
+    this.#travelling -= 1;
+  }
+
+  /** Lets so much time pass, and returns when all that comes of it is done. */
+  async advance(durationMs: number): Promise<void> {
+    const end = this.#elapsed + durationMs;
+    await this.#quiet();
+    for (let next = this.#next(); next && next.until <= end; next = this.#next()) {
+      this.#wake(next);
+      await this.#quiet();
+    }
+    this.#elapsed = end;
+  }
+
+  /**
+   * Lets time pass until the work is done: to whoever wakes next, whenever no HTTP request is under way and
+   * nobody has anything else to do.
+   */
+  async run<Result>(work: Promise<Result>): Promise<Result> {
+    let isDone = false;
+    const done = () => {
+      isDone = true;
+    };
+    work.then(done, done);
+    for (await this.#quiet(); !isDone; await this.#quiet()) {
+      const next = this.#next();
+      if (next) this.#wake(next);
+    }
+    return work;
+  }
+
+  #parked(durationMs: number): Promise<void> {
+    return new Promise((wake) => this.#sleepers.push({ until: this.#elapsed + durationMs, wake }));
+  }
+
+  #next(): Sleeper | undefined {
+    return this.#sleepers.reduce<Sleeper | undefined>(
+      (first, other) => (first && first.until <= other.until ? first : other),
+      undefined,
+    );
+  }
+
+  #wake(sleeper: Sleeper): void {
+    this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+    this.#elapsed = Math.max(this.#elapsed, sleeper.until);
+    sleeper.wake();
+  }
+
+  /** Resolves when no request is under way, and none was started in a few turns of the event loop. */
+  async #quiet(): Promise<void> {
+    for (let turns = 0; turns < 3; turns++) {
+      await setImmediate();
+      if (underWay.size > this.#travelling) turns = 0;
+    }
+  }
+}
