@@ -1,15 +1,23 @@
 import * as v from "valibot";
 import type { Auth } from "./auth.ts";
 import { type Clock, duration } from "./clock.ts";
-import { adviceFor } from "./error-hints.ts";
-import { AtlasApiError, type AtlasApiFailure, AtlasError, sentence } from "./errors.ts";
-import type { Limits } from "./limits/rate-limiter.ts";
-import { type Ending, endingOf, POLICIES, paceOf, retryAfterMs, retryDelayMs, SETTLE_MS } from "./retry.ts";
-import type { Answer, Transport } from "./transport.ts";
+import { hintFor } from "./error-hints.ts";
+import { AtlasApiError, type AtlasApiFailure, AtlasError, asSentence } from "./errors.ts";
+import type { RateLimiter } from "./limits/rate-limiter.ts";
+import {
+  classifyFailure,
+  type FailureKind,
+  parseInvitationRate,
+  RETRY_POLICIES,
+  retryAfterMs,
+  retryDelayMs,
+  SETTLE_MS,
+} from "./retry.ts";
+import type { HttpResponse, Transport } from "./transport.ts";
 
 export interface AtlasClientOptions {
   transport: Transport;
-  limits: Limits;
+  limits: RateLimiter;
   clock: Clock;
   auth: Auth;
   /** Where the credentials were read, for errors: names, never values. */
@@ -23,7 +31,7 @@ export interface AtlasClientOptions {
 /** What bounds an operation as a whole: its requests, look-ups, tokens and waits. */
 export interface Bounds {
   /** When it is given up, in ms of the monotonic clock. */
-  until: number;
+  deadline: number;
   /** Aborted when the run is cancelled: nothing more is sent then. */
   signal?: AbortSignal | undefined;
   /** Whether it is a recheck that a request waits for which has its credentials already. */
@@ -93,14 +101,14 @@ export class AtlasClient {
    * @throws AtlasApiError for an error, and for any other answer.
    * @throws AtlasNetworkError when no complete answer came.
    */
-  async command(request: AtlasRequest): Promise<true> {
+  async sendWithoutBody(request: AtlasRequest): Promise<true> {
     const answer = await this.#send(request);
     if (answer.text.trim() === "" || v.is(v.strictObject({}), parseJson(answer.text))) return true;
     throw this.#unexpected(request, answer);
   }
 
   /** The answer that was asked for, however often it takes. */
-  async #send(request: AtlasRequest): Promise<Answer> {
+  async #send(request: AtlasRequest): Promise<HttpResponse> {
     const { limits, clock } = this.#options;
     const freshness: Freshness = {
       checkedAt: request.isUnchecked ? Number.NEGATIVE_INFINITY : clock.monotonic(),
@@ -108,16 +116,16 @@ export class AtlasClient {
       failed: false,
     };
     for (let tries = 1, failures = 0; ; tries++) {
-      await limits.turn(request, request.bounds.until);
+      await limits.acquire(request, request.bounds.deadline);
       const outcome = await this.#try(request, freshness, tries);
       if (!("error" in outcome)) return outcome.answer;
       // The recheck has repeated its own requests already.
       if (freshness.failed) throw outcome.error;
-      const ending = endingOf(outcome.error);
+      const ending = classifyFailure(outcome.error);
       // A request that was told to wait has not failed.
-      if (POLICIES[ending].tries) failures += 1;
+      if (RETRY_POLICIES[ending].tries) failures += 1;
       await this.#prepareRepeat(request, { ...outcome, ending, tries, failures });
-      freshness.mayBeDone = POLICIES[ending].repeat === "lookFirst";
+      freshness.mayBeDone = RETRY_POLICIES[ending].repeat === "lookFirst";
     }
   }
 
@@ -125,7 +133,7 @@ export class AtlasClient {
     request: AtlasRequest,
     freshness: Freshness,
     tries: number,
-  ): Promise<{ answer: Answer } | Failed> {
+  ): Promise<{ answer: HttpResponse } | Failed> {
     const { limits, clock, debug } = this.#options;
     const askedAt = clock.monotonic();
     let said: unknown = "no answer";
@@ -133,9 +141,9 @@ export class AtlasClient {
       await this.#recheckUnlessFresh(request, freshness, request.bounds);
       const answer = await this.#exchange(request, freshness);
       said = answer.status;
-      limits.observe(request, answer);
+      limits.updateFromHeaders(request, answer);
       if (answer.status < 300) return { answer };
-      const failure = failureOf(answer);
+      const failure = parseFailure(answer);
       return { answer, failure, error: this.#error(request, answer, failure) };
     } catch (error) {
       return { error };
@@ -165,7 +173,7 @@ export class AtlasClient {
     }
   }
 
-  #exchange(request: AtlasRequest, freshness: Freshness): Promise<Answer> {
+  #exchange(request: AtlasRequest, freshness: Freshness): Promise<HttpResponse> {
     const { method, path, mediaType, body, form, bounds } = request;
     const { auth, transport } = this.#options;
     const contentType = form ? "application/x-www-form-urlencoded" : body && mediaType;
@@ -184,7 +192,7 @@ export class AtlasClient {
         body: content,
       };
       // What a look has just allowed does not wait behind other requests for a connection.
-      return transport.exchange(message, Boolean(authorization && request.recheck && !request.invites));
+      return transport.send(message, Boolean(authorization && request.recheck && !request.invites));
     });
   }
 
@@ -194,14 +202,14 @@ export class AtlasClient {
     { error, answer, failure, ending, tries, failures }: Failed & History,
   ): Promise<void> {
     const { limits, clock, notify } = this.#options;
-    const { until } = request.bounds;
-    const { repeat, tries: most, wait } = POLICIES[ending];
+    const { deadline } = request.bounds;
+    const { repeat, tries: most, wait } = RETRY_POLICIES[ending];
     const isBlind = repeat === "lookFirst" && request.method === "POST" && !request.recheck;
     if (repeat === "never" || isBlind) throw error;
-    if (failures === most) throw noted(error, `Tried ${tries} times.`);
+    if (failures === most) throw appendToMessage(error, `Tried ${tries} times.`);
 
     if (wait === "gate" && request.invites && failure) {
-      limits.throttled(paceOf(failure.parameters, failure.detail));
+      limits.onInvitationThrottle(parseInvitationRate(failure.parameters, failure.detail));
     } else {
       const asked = answer && retryAfterMs(answer.headers["retry-after"], clock.now());
       // Atlas may still be at work on an invitation whose answer was lost.
@@ -210,22 +218,26 @@ export class AtlasClient {
       const waitMs = asked
         ? Math.max(asked, floorMs)
         : retryDelayMs({ attempts: tries, random: clock.random(), floorMs });
-      if (clock.monotonic() + waitMs > until) {
+      if (clock.monotonic() + waitMs > deadline) {
         const wait = `Waiting ${duration(waitMs)} more for it is longer than mongodbatlas:maxWait allows.`;
-        throw noted(error, wait);
+        throw appendToMessage(error, wait);
       }
       if (ending === "limited") {
-        limits.exhausted(request, waitMs);
+        limits.onTooManyRequests(request, waitMs);
       } else {
         if (waitMs - floorMs >= WORTH_A_LINE_MS) {
-          notify(`${request.subject} waits ${duration(waitMs)}: ${sentence(error)}`);
+          notify(`${request.subject} waits ${duration(waitMs)}: ${asSentence(error)}`);
         }
         await clock.sleep(waitMs);
       }
     }
   }
 
-  #unexpected(request: AtlasRequest, answer: Answer, reason = `it holds ${nature(answer)}`): AtlasApiError {
+  #unexpected(
+    request: AtlasRequest,
+    answer: HttpResponse,
+    reason = `it holds ${describeBody(answer)}`,
+  ): AtlasApiError {
     return this.#error(request, answer, {
       detail: `this is not an answer that the endpoint promises: ${reason}`,
     });
@@ -233,10 +245,10 @@ export class AtlasClient {
 
   #error(
     { method, path }: AtlasRequest,
-    { status }: Answer,
+    { status }: HttpResponse,
     failure: Pick<AtlasApiFailure, "errorCode" | "detail">,
   ): AtlasApiError {
-    const advice = adviceFor(status, failure.errorCode, this.#options.credentialsSource);
+    const advice = hintFor(status, failure.errorCode, this.#options.credentialsSource);
     return new AtlasApiError({ ...failure, status, method, path, advice });
   }
 }
@@ -253,12 +265,12 @@ interface Freshness {
 
 interface Failed {
   error: unknown;
-  answer?: Answer;
+  answer?: HttpResponse;
   failure?: Failure;
 }
 
 interface History {
-  ending: Ending;
+  ending: FailureKind;
   tries: number;
   /** The tries of which there may be only so many. */
   failures: number;
@@ -267,8 +279,8 @@ interface History {
 type Failure = Pick<AtlasApiFailure, "errorCode" | "detail"> & { parameters: unknown[] };
 
 /** The same error, with one more sentence. */
-function noted(error: unknown, note: string): Error {
-  return Object.assign(error as Error, { message: `${sentence(error)} ${note}` });
+function appendToMessage(error: unknown, note: string): Error {
+  return Object.assign(error as Error, { message: `${asSentence(error)} ${note}` });
 }
 
 /** Recorded errors lack the code, carry null, or are empty or HTML: nothing in them is relied on. */
@@ -282,9 +294,9 @@ const ApiError = v.object({
   error_description: v.fallback(v.optional(v.string()), undefined),
 });
 
-function failureOf(answer: Answer): Failure {
+function parseFailure(answer: HttpResponse): Failure {
   const parsed = v.safeParse(ApiError, parseJson(answer.text));
-  if (!parsed.success) return { detail: `with ${nature(answer)}`, parameters: [] };
+  if (!parsed.success) return { detail: `with ${describeBody(answer)}`, parameters: [] };
   const { errorCode, error, detail, error_description, reason, parameters } = parsed.output;
   return {
     errorCode: errorCode ?? error,
@@ -301,7 +313,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-function nature({ text }: Answer): string {
+function describeBody({ text }: HttpResponse): string {
   if (text.trim() === "") return "an empty body";
   if (parseJson(text) !== undefined) return "JSON of another kind";
   return text.trimStart().startsWith("<") ? "HTML" : "something that is not whole JSON";

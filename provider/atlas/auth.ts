@@ -3,13 +3,13 @@ import { DigestClient } from "digest-fetch";
 import type { Bounds } from "./atlas-client.ts";
 
 /** What credentials need to see of an answer. */
-export interface Challengeable {
+export interface ResponseHead {
   status: number;
   headers: Record<string, string | string[] | undefined>;
 }
 
 /** One HTTP request: `target` is the path with its query. */
-export interface Target {
+export interface RequestLine {
   method: string;
   target: string;
   /** What bounds the operation that it belongs to. */
@@ -17,23 +17,23 @@ export interface Target {
 }
 
 /** Sends the request once, with this `Authorization` header or without one. */
-export type Dispatch<Answer> = (authorization?: string) => Promise<Answer>;
+export type SendOnce<Answer> = (authorization?: string) => Promise<Answer>;
 
 /** Credentials, and how they are presented. */
 export interface Auth {
   /** Sends one request, more than once where the server asks for other credentials; returns the last answer. */
-  send<Answer extends Challengeable>(request: Target, dispatch: Dispatch<Answer>): Promise<Answer>;
+  send<Answer extends ResponseHead>(request: RequestLine, dispatch: SendOnce<Answer>): Promise<Answer>;
 }
 
 /** Credentials that are the same for every request, such as an access token. */
-export class FixedAuth implements Auth {
+export class StaticAuth implements Auth {
   readonly #authorization: string;
 
   constructor(authorization: string) {
     this.#authorization = authorization;
   }
 
-  send<Answer extends Challengeable>(_request: Target, dispatch: Dispatch<Answer>): Promise<Answer> {
+  send<Answer extends ResponseHead>(_request: RequestLine, dispatch: SendOnce<Answer>): Promise<Answer> {
     return dispatch(this.#authorization);
   }
 }
@@ -62,7 +62,7 @@ export class DigestAuth implements Auth {
     this.#key = key;
   }
 
-  async send<Answer extends Challengeable>(request: Target, dispatch: Dispatch<Answer>): Promise<Answer> {
+  async send<Answer extends ResponseHead>(request: RequestLine, dispatch: SendOnce<Answer>): Promise<Answer> {
     // The first request may itself wait for a recheck.
     const mayWait = () => this.#opening && !this.#accepted && !request.bounds.isRecheck;
     for (let awaited = 0; mayWait() && awaited < AWAITED_OPENINGS; awaited++) await this.#opening;
@@ -77,9 +77,9 @@ export class DigestAuth implements Auth {
     return answer;
   }
 
-  async #authenticate<Answer extends Challengeable>(
-    request: Target,
-    dispatch: Dispatch<Answer>,
+  async #authenticate<Answer extends ResponseHead>(
+    request: RequestLine,
+    dispatch: SendOnce<Answer>,
   ): Promise<Answer> {
     let challenge = this.#accepted;
     let answer = await dispatch(challenge?.authorization(request));
@@ -102,7 +102,7 @@ const DIGEST =
   /^(?:[^"]|"(?:[^"\\]|\\.)*")*?(?<=^|,)\s*(Digest\s+(?:[\w-]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s",]*)[\s,]*)+)/i;
 
 /** The first Digest challenge of a 401; no other scheme is ever answered. */
-function digestChallenge({ status, headers }: Challengeable): string | undefined {
+function digestChallenge({ status, headers }: ResponseHead): string | undefined {
   if (status !== 401) return undefined;
   const offered = [headers["www-authenticate"] ?? []].flat().join(", ");
   return DIGEST.exec(offered)?.[1];
@@ -128,7 +128,7 @@ class Challenge extends DigestClient {
     return randomBytes(16).toString("hex");
   }
 
-  authorization({ method, target }: Omit<Target, "bounds">): string {
+  authorization({ method, target }: Omit<RequestLine, "bounds">): string {
     // Atlas refuses nc=00000000: counting starts at 1 (net-http-digest_auth pull request 17).
     this.#count += 1;
     const nc = this.#count.toString(16);

@@ -1,10 +1,10 @@
 /** What to do about an error of Atlas that is not about the person: `errorCode` first, then the status. */
-export function adviceFor(
+export function hintFor(
   status: number,
   errorCode: string | undefined,
   credentials: string,
 ): string | undefined {
-  const byCode = ADVICE.find(([codes]) => errorCode !== undefined && codes.includes(errorCode));
+  const byCode = HINTS.find(([codes]) => errorCode !== undefined && codes.includes(errorCode));
   if (byCode) return byCode[1];
   // A digest 401 says the same of a wrong public key, a wrong private key and no key at all (recorded).
   if (status === 401) {
@@ -27,7 +27,7 @@ export function adviceFor(
 const ORGANIZATION_GONE =
   "Where the organization is gone, pulumi state delete and the URN forgets the resource; the resource option deletedWith does so for all that end with an organization that the program declares.";
 
-const ADVICE: [codes: string[], advice: string][] = [
+const HINTS: [codes: string[], advice: string][] = [
   [
     // The last three are the names that Atlas's error page still prints.
     [

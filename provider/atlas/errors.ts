@@ -64,7 +64,7 @@ export function isAtlasApiError(error: unknown): error is AtlasApiError {
 }
 
 /** The message of an error, so that another sentence can follow. */
-export function sentence(error: unknown): string {
+export function asSentence(error: unknown): string {
   const { message } = error as Error;
   return /[.!?]$/.test(message) ? message : `${message}.`;
 }

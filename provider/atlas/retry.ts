@@ -1,10 +1,10 @@
 import { AtlasNetworkError, isAtlasApiError } from "./errors.ts";
 
 /** How a request ended that did not succeed, as far as repeating it goes. */
-export type Ending = "throttled" | "limited" | "unsent" | "unavailable" | "lost" | "final";
+export type FailureKind = "throttled" | "limited" | "unsent" | "unavailable" | "lost" | "final";
 
 /** Whether to repeat a request, how often, and how long to wait before. */
-export interface Policy {
+export interface RetryPolicy {
   /** `lookFirst`: Atlas may have done the work. What is not idempotent is repeated only after a look. */
   repeat: "always" | "lookFirst" | "never";
   /** How many times a request is sent at the most; without it, as often as the budget of waiting allows. */
@@ -14,7 +14,7 @@ export interface Policy {
 }
 
 /** Everything that is ever repeated, and how. */
-export const POLICIES: Record<Ending, Policy> = {
+export const RETRY_POLICIES: Record<FailureKind, RetryPolicy> = {
   // 400 with the code of the invitation throttle: about ten invitations a minute (recorded).
   throttled: { repeat: "always", wait: "gate" },
   // 429: the token bucket of the organization, or of the token endpoint, is empty.
@@ -33,7 +33,7 @@ const UNAVAILABLE = [408, 500, 502, 503, 504, 520, 521, 522, 523, 524];
 const THROTTLE_CODES = ["INVITATIONS_RATE_LIMITED_IP", "RATE_LIMITED_IP"];
 
 /** By status, error code and class, never by the text of a message. */
-export function endingOf(error: unknown): Ending {
+export function classifyFailure(error: unknown): FailureKind {
   if (error instanceof AtlasNetworkError) return error.sent ? "lost" : "unsent";
   if (!isAtlasApiError(error)) return "final";
   const { status, errorCode = "" } = error;
@@ -78,13 +78,13 @@ export function retryAfterMs(header: string | string[] | undefined, now: number)
 }
 
 /** So many invitations in so long a time. */
-export interface Pace {
+export interface InvitationRate {
   invitations: number;
   windowMs: number;
 }
 
 /** The pace that the throttle names, in its sentence or in its parameters; ten a minute where it names none. */
-export function paceOf(parameters: readonly unknown[], detail: string): Pace {
+export function parseInvitationRate(parameters: readonly unknown[], detail: string): InvitationRate {
   const named = /(\d+) invitations per (\d+) minute/.exec(detail)?.slice(1) ?? parameters;
   // Recorded parameters are texts or numbers.
   const [invitations, minutes] = named.map((count) => (typeof count === "string" ? Number(count) : count));

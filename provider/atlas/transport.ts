@@ -1,5 +1,5 @@
 import { EnvHttpProxyAgent, request as httpRequest } from "undici";
-import type { Challengeable, Target } from "./auth.ts";
+import type { RequestLine, ResponseHead } from "./auth.ts";
 import { AtlasConfigError, AtlasNetworkError } from "./errors.ts";
 import { Semaphore } from "./limits/semaphore.ts";
 
@@ -13,13 +13,13 @@ export interface TransportOptions {
 }
 
 /** One HTTP request, as it is sent. */
-export interface Message extends Omit<Target, "bounds"> {
+export interface HttpRequest extends Omit<RequestLine, "bounds"> {
   headers: Record<string, string>;
   body?: string | undefined;
 }
 
 /** One HTTP answer, whole. */
-export interface Answer extends Challengeable {
+export interface HttpResponse extends ResponseHead {
   text: string;
 }
 
@@ -70,11 +70,11 @@ export class Transport {
    * @param isFirst - Whether it takes the next connection that is free, before other requests that wait for one.
    * @throws AtlasNetworkError when no complete answer came.
    */
-  exchange(message: Message, isFirst = false): Promise<Answer> {
-    return this.#connections.run(() => this.#exchange(message), isFirst);
+  send(message: HttpRequest, isFirst = false): Promise<HttpResponse> {
+    return this.#connections.run(() => this.#send(message), isFirst);
   }
 
-  async #exchange({ method, target, headers, body }: Message): Promise<Answer> {
+  async #send({ method, target, headers, body }: HttpRequest): Promise<HttpResponse> {
     let status: number | undefined;
     try {
       const response = await httpRequest(this.#baseUrl + target, {

@@ -10,12 +10,12 @@ import { addressKey, Declarations } from "../lifecycle/declarations.ts";
 import type { IncompleteCreateError, Lifecycle } from "../lifecycle/lifecycle.ts";
 import type { OrgInvitationInputs } from "../lifecycle/org-invitation-state.ts";
 import {
-  inputsIn,
   inputsOf,
-  mayBeWrittenBy010,
+  mayBeFrom010,
   type Properties,
+  parseInputs,
+  parseState,
   propertiesOf,
-  stateIn,
 } from "../lifecycle/stored-properties.ts";
 import { demandNode } from "../settings/node-version.ts";
 import { resolveSettings, type Settings } from "../settings/settings.ts";
@@ -50,7 +50,7 @@ class OrgInvitationProvider {
 
   /** Every wrong argument at its property path, and the inputs normalized. Sends nothing. */
   check = (olds: Properties | undefined, news: Properties): Promise<dynamic.CheckResult> =>
-    reported("check", async () => {
+    reportErrors("check", async () => {
       const { inputs, failures, warnings } = checkInputs(news, olds);
       for (const warning of warnings) notify(`warning: ${warning}`);
       if (failures.length === 0 && isKnown(inputs)) {
@@ -71,7 +71,7 @@ class OrgInvitationProvider {
    * property where `changes` is left open. Sends nothing.
    */
   diff = (_id: string, olds: Properties, news: Properties): Promise<dynamic.DiffResult> =>
-    reported("diff", async () => {
+    reportErrors("diff", async () => {
       const replaces = ["orgId", "username"].filter((name) => {
         const isAddressInAtlas = name === "username" && news[name] === olds.__knownAs;
         return lowerCase(olds[name]) !== lowerCase(news[name]) && !isAddressInAtlas;
@@ -94,9 +94,9 @@ class OrgInvitationProvider {
    * invitation that was sent but is not complete is stored all the same; the next `up` completes it.
    */
   create = (inputs: Properties): Promise<dynamic.CreateResult> =>
-    reported("create", async () => {
+    reportErrors("create", async () => {
       try {
-        const declared = inputsIn(inputs);
+        const declared = parseInputs(inputs);
         const lifecycle = await this.#connected();
         const state = await withSubject(declared, lifecycle.create(declared, this.#resourceOf(declared)));
         return { id: idOf(state), outs: propertiesOf(state) };
@@ -110,8 +110,8 @@ class OrgInvitationProvider {
    * the stored ones.
    */
   read = (id: string, stored: Properties): Promise<dynamic.ReadResult> =>
-    reported("read", async () => {
-      const old = stateIn(stored);
+    reportErrors("read", async () => {
+      const old = parseState(stored);
       const state = await withSubject(old, (await this.#connected()).read(old));
       if (!state) return {};
       const props = propertiesOf(state);
@@ -121,15 +121,15 @@ class OrgInvitationProvider {
         id: state.invitationId ?? id,
         props,
         // What 0.1.0 stored as `[]` may have been left out: it stays as it is.
-        ...((!isSame || !mayBeWrittenBy010(stored)) && { inputs }),
+        ...((!isSame || !mayBeFrom010(stored)) && { inputs }),
       };
     });
 
   /** Brings the invitation, or a managed member, to the new inputs. */
   update = (_id: string, olds: Properties, news: Properties): Promise<dynamic.UpdateResult> =>
-    reported("update", async () => {
-      const declared = inputsIn(news);
-      const state = stateIn(olds);
+    reportErrors("update", async () => {
+      const declared = parseInputs(news);
+      const state = parseState(olds);
       // An alias gives the resource another URN, and 0.1.0 stored none.
       const declaredBy = this.#resourceOf(declared) ?? state.declaredBy;
       const lifecycle = await this.#connected();
@@ -139,17 +139,17 @@ class OrgInvitationProvider {
 
   /** Cancels the invitation; what happens to a person who accepted is for the stored `onAccepted` to say. */
   delete = (_id: string, props: Properties): Promise<void> =>
-    reported("delete", async () => {
-      const state = stateIn(props);
+    reportErrors("delete", async () => {
+      const state = parseState(props);
       await withSubject(state, (await this.#connected()).delete(state));
     });
 
   #keep(olds: Properties, news: Properties): void {
     if (!isKnown(news)) return;
-    const inputs = inputsIn(news);
+    const inputs = parseInputs(news);
     // A refresh calls diff as well, and what it reads need not be declared any more (pulumi engine, RefreshStep.Apply).
     if (!this.#undecided.delete(addressKey(inputs))) return;
-    const { invitationId, userId, declaredBy = this.#resourceOf(inputs) } = stateIn(olds);
+    const { invitationId, userId, declaredBy = this.#resourceOf(inputs) } = parseState(olds);
     this.#declarations.hold({ ...inputs, invitationId, userId }, { inputs, declaredBy });
   }
 
@@ -217,8 +217,8 @@ function terminalStatus({ status, expiresAt }: Properties): Properties {
 
 /** Whether the difference is only that 0.1.0 stored as `[]` what is left out. */
 function isUnchanged010(olds: Properties, news: Properties): boolean {
-  if (!mayBeWrittenBy010(olds) || !isKnown(news)) return false;
-  return isDeepStrictEqual(inputsOf(stateIn(olds)), inputsIn(news));
+  if (!mayBeFrom010(olds) || !isKnown(news)) return false;
+  return isDeepStrictEqual(inputsOf(parseState(olds)), parseInputs(news));
 }
 
 function isKnown(inputs: object): boolean {
@@ -269,7 +269,7 @@ async function withSubject<Result>(
 }
 
 /** Runs an operation so that the user reads its error once, as one line, and an answer always comes. */
-async function reported<Result>(operation: string, run: () => Promise<Result>): Promise<Result> {
+async function reportErrors<Result>(operation: string, run: () => Promise<Result>): Promise<Result> {
   try {
     demandNode();
     return await run();

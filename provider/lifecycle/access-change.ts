@@ -27,7 +27,7 @@ function isTakenBack(
  * Whether a change of the declaration needs a request. Where the person is not to be changed, by the table of the
  * lifecycle, only a changed declaration does, and is refused.
  */
-export function hasToBeGranted(state: OrgInvitationState, inputs: OrgInvitationInputs): boolean {
+export function needsRequest(state: OrgInvitationState, inputs: OrgInvitationInputs): boolean {
   const isMember = state.status === "ACCEPTED";
   const isManaged = isMember ? inputs.onAccepted === "manage" : state.status === "PENDING";
   const isNewlyManaged = isMember && state.onAccepted !== "manage";
@@ -46,7 +46,7 @@ export function hasToBeGranted(state: OrgInvitationState, inputs: OrgInvitationI
  * @param isAsPlanned - Whether a member loses only what the plan named, by its difference from the stored inputs; what
  *   others gave since shows in the next refresh.
  */
-export function changeOf(
+export function accessChange(
   found: Access,
   inputs: OrgInvitationInputs,
   state: OrgInvitationState | undefined,
@@ -80,7 +80,7 @@ function isLeftToRefresh(
 }
 
 /** What a change that left it out has taken all the same: whether Atlas resets what is left out is unknown. */
-export function lostOf(before: Access, after: Access, change: PartialAccess): PartialAccess | undefined {
+export function lostAccess(before: Access, after: Access, change: PartialAccess): PartialAccess | undefined {
   const lost = ACCESS_FIELDS.filter((field) => !change[field] && missing(after, before, field).length > 0);
   return lost.length > 0 ? Object.fromEntries(lost.map((field) => [field, before[field]])) : undefined;
 }
@@ -90,7 +90,7 @@ export function lostOf(before: Access, after: Access, change: PartialAccess): Pa
  * the plan could not name it. So the next refresh shows it as a difference, and the plan after it names what will be
  * taken.
  */
-export function storedAfter(
+export function personToStore(
   answer: Person,
   sent: PartialAccess,
   {
@@ -117,7 +117,7 @@ export function storedAfter(
 }
 
 /** What `found` lacks of `wanted`, in words. */
-export function difference(
+export function describeMissing(
   found: PartialAccess,
   wanted: PartialAccess,
   fields: readonly AccessField[] = ACCESS_FIELDS,

@@ -68,7 +68,7 @@ const MOST_QUOTED = 200;
 const INVISIBLE = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** A value that may still be unknown: then nothing is asked of it. */
-function known<Schema extends v.GenericSchema>(schema: Schema) {
+function orUnknown<Schema extends v.GenericSchema>(schema: Schema) {
   return v.lazy((input) => (input === UNKNOWN ? (v.any() as unknown as Schema) : schema));
 }
 
@@ -96,7 +96,7 @@ function isEmailAddress(address: string): boolean {
   );
 }
 
-function text(what: string) {
+function stringSchema(what: string) {
   return v.string(({ input }) =>
     typeof input === "number"
       ? // YAML reads digits without quotes as a number.
@@ -105,10 +105,10 @@ function text(what: string) {
   );
 }
 
-function atlasId(what: string, where: string) {
-  return known(
+function idSchema(what: string, where: string) {
+  return orUnknown(
     v.pipe(
-      text(`the id of ${what}`),
+      stringSchema(`the id of ${what}`),
       v.regex(
         /^[0-9a-f]{24}$/i,
         ({ input }) =>
@@ -119,19 +119,19 @@ function atlasId(what: string, where: string) {
   );
 }
 
-function roles(what: string, example: string, wrong: (role: string) => string | undefined) {
+function rolesSchema(what: string, example: string, wrong: (role: string) => string | undefined) {
   const role = v.pipe(
-    text("a role"),
+    stringSchema("a role"),
     v.nonEmpty(`"" is not a role: name one, such as ${example}`),
     v.check(
       (role) => wrong(role) === undefined,
       ({ input }) => wrong(input) as string,
     ),
   );
-  return known(
+  return orUnknown(
     v.pipe(
       v.array(
-        known(role),
+        orUnknown(role),
         ({ input }) => `${quoted(input)} is not a list of roles: give ${what}, such as ["${example}"]`,
       ),
       v.minLength(1, `there is no role: give ${what}, such as ["${example}"]`),
@@ -139,12 +139,12 @@ function roles(what: string, example: string, wrong: (role: string) => string | 
   );
 }
 
-function list<Item extends v.GenericSchema>(item: Item, of: string) {
-  return known(v.array(known(item), ({ input }) => `${quoted(input)} is not a list: give ${of}`));
+function listSchema<Item extends v.GenericSchema>(item: Item, of: string) {
+  return orUnknown(v.array(orUnknown(item), ({ input }) => `${quoted(input)} is not a list: give ${of}`));
 }
 
 /** An object with these properties and no others; every one that is missing or too much is named. */
-function exactly<Entries extends v.ObjectEntries>(entries: Entries) {
+function closedObject<Entries extends v.ObjectEntries>(entries: Entries) {
   const names = Object.keys(entries).join(", ");
   return v.objectWithRest(
     entries,
@@ -154,11 +154,11 @@ function exactly<Entries extends v.ObjectEntries>(entries: Entries) {
   );
 }
 
-const Arguments = exactly({
-  orgId: atlasId("an organization", "Atlas shows in the organization's settings"),
-  username: known(
+const Arguments = closedObject({
+  orgId: idSchema("an organization", "Atlas shows in the organization's settings"),
+  username: orUnknown(
     v.pipe(
-      text("an e-mail address"),
+      stringSchema("an e-mail address"),
       v.check(
         isEmailAddress,
         ({ input }) =>
@@ -167,19 +167,22 @@ const Arguments = exactly({
       v.toLowerCase(),
     ),
   ),
-  roles: roles("at least one organization role", "ORG_MEMBER", (role) =>
+  roles: rolesSchema("at least one organization role", "ORG_MEMBER", (role) =>
     role.startsWith("GROUP_")
       ? `"${role}" is a role in a project: give it in groupRoleAssignments, with the id of the project`
       : undefined,
   ),
   teamIds: v.nullish(
-    list(atlasId("a team", "Atlas shows in the address of the team's page"), "the ids of teams, or []"),
+    listSchema(
+      idSchema("a team", "Atlas shows in the address of the team's page"),
+      "the ids of teams, or []",
+    ),
   ),
   groupRoleAssignments: v.nullish(
-    list(
-      exactly({
-        groupId: atlasId("a project", "Atlas shows in the project's settings"),
-        roles: roles("at least one project role", "GROUP_READ_ONLY", (role) =>
+    listSchema(
+      closedObject({
+        groupId: idSchema("a project", "Atlas shows in the project's settings"),
+        roles: rolesSchema("at least one project role", "GROUP_READ_ONLY", (role) =>
           role.startsWith("ORG_") ? `"${role}" is a role in the organization: give it in roles` : undefined,
         ),
       }),
@@ -187,7 +190,7 @@ const Arguments = exactly({
     ),
   ),
   onAccepted: v.nullish(
-    known(
+    orUnknown(
       v.picklist(
         ["fail", "retain", "manage"],
         ({ input }) =>
@@ -197,7 +200,7 @@ const Arguments = exactly({
     "fail",
   ),
   reinviteExpired: v.nullish(
-    known(v.boolean(({ input }) => `${quoted(input)} is not true or false: give one of them`)),
+    orUnknown(v.boolean(({ input }) => `${quoted(input)} is not true or false: give one of them`)),
     false,
   ),
 });
@@ -233,11 +236,11 @@ export function checkInputs(
   const { roles, teamIds, groupRoleAssignments, ...others } = output;
   const inputs: OrgInvitationInputs = {
     ...others,
-    roles: whereKnown(roles, sortedSet),
+    roles: mapIfKnown(roles, sortedSet),
     // Absent where they were left out: the plugin host cannot answer with what is undefined.
-    ...(teamIds && { teamIds: whereKnown(teamIds, sortedSet) }),
+    ...(teamIds && { teamIds: mapIfKnown(teamIds, sortedSet) }),
     ...(groupRoleAssignments && {
-      groupRoleAssignments: whereKnown(groupRoleAssignments, mergedAssignments),
+      groupRoleAssignments: mapIfKnown(groupRoleAssignments, mergedAssignments),
     }),
   };
   return { inputs, failures: [], warnings: warnings(inputs) };
@@ -256,7 +259,7 @@ function argumentOf(property: string): string {
 }
 
 /** A set that holds an unknown value has no one spelling yet. */
-function whereKnown<Value>(value: Value, spell: (value: Value) => Value): Value {
+function mapIfKnown<Value>(value: Value, spell: (value: Value) => Value): Value {
   return JSON.stringify(value).includes(UNKNOWN) ? value : spell(value);
 }
 

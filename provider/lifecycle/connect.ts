@@ -1,15 +1,15 @@
 import { AtlasClient, type AtlasClientOptions } from "../atlas/atlas-client.ts";
-import { type Auth, DigestAuth, FixedAuth } from "../atlas/auth.ts";
+import { type Auth, DigestAuth, StaticAuth } from "../atlas/auth.ts";
 import { type Clock, systemClock } from "../atlas/clock.ts";
 import { ServiceAccountAuth } from "../atlas/credentials/service-account-auth.ts";
 import type { InvitationsApi } from "../atlas/invitations/invitations-api.ts";
-import { INVITES, OrgInvites } from "../atlas/invitations/invites-endpoint.ts";
-import { People } from "../atlas/invitations/member-directory.ts";
-import { UntilSunset } from "../atlas/invitations/sunset-fallback.ts";
-import { UserInvites } from "../atlas/invitations/users-as-invitations.ts";
-import { OrgUsers } from "../atlas/invitations/users-endpoint.ts";
+import { INVITES_API_VERSIONS, InvitesEndpoint } from "../atlas/invitations/invites-endpoint.ts";
+import { MemberDirectory } from "../atlas/invitations/member-directory.ts";
+import { SunsetFallback } from "../atlas/invitations/sunset-fallback.ts";
+import { UsersAsInvitations } from "../atlas/invitations/users-as-invitations.ts";
+import { UsersEndpoint } from "../atlas/invitations/users-endpoint.ts";
 import { Peers } from "../atlas/limits/peers.ts";
-import { Limits } from "../atlas/limits/rate-limiter.ts";
+import { RateLimiter } from "../atlas/limits/rate-limiter.ts";
 import { Transport } from "../atlas/transport.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Declarations } from "./declarations.ts";
@@ -43,17 +43,17 @@ export function connect(settings: Settings, options: ConnectOptions): Connection
   const shared = { peers, topic: new URL(settings.baseUrl).host };
   const clientOptions: Omit<AtlasClientOptions, "auth"> = {
     transport: new Transport(settings),
-    limits: new Limits(clock, notify, { shared, signal }),
+    limits: new RateLimiter(clock, notify, { shared, signal }),
     clock,
     credentialsSource: settings.credentials.source,
     notify,
     debug: settings.debug ? notify : undefined,
   };
   // A token is revoked after the run was cancelled, too, when nothing else is sent any more.
-  const tokenOptions = { ...clientOptions, limits: new Limits(clock, notify) };
+  const tokenOptions = { ...clientOptions, limits: new RateLimiter(clock, notify) };
   const auth = authOf(settings, (auth) => new AtlasClient({ ...tokenOptions, auth }), clock);
   const api = invitationsApi(settings, new AtlasClient({ ...clientOptions, auth }), clock, notify);
-  const people = new People(api, clock, notify);
+  const people = new MemberDirectory(api, clock, notify);
   const { maxWaitMs } = settings;
   const lifecycle = new Lifecycle({ api, people, declarations, clock, maxWaitMs, notify, signal });
   return { lifecycle, ...(auth instanceof ServiceAccountAuth && { close: () => auth.close() }) };
@@ -66,7 +66,7 @@ function authOf({ credentials }: Settings, clientOf: (auth: Auth) => AtlasClient
     case "serviceAccount":
       return new ServiceAccountAuth(credentials, clientOf, clock);
     case "accessToken":
-      return new FixedAuth(`Bearer ${credentials.accessToken}`);
+      return new StaticAuth(`Bearer ${credentials.accessToken}`);
   }
 }
 
@@ -76,11 +76,11 @@ function invitationsApi(
   clock: Clock,
   notify: (line: string) => void,
 ): InvitationsApi {
-  const users = new OrgUsers(client);
-  const successor = new UserInvites(users);
+  const users = new UsersEndpoint(client);
+  const successor = new UsersAsInvitations(users);
   if (invitationsApi === "users") return successor;
-  const retiring = new OrgInvites(client, users, INVITES[invitationsApi], clock.now);
-  return new UntilSunset(retiring, successor, () =>
+  const retiring = new InvitesEndpoint(client, users, INVITES_API_VERSIONS[invitationsApi], clock.now);
+  return new SunsetFallback(retiring, successor, () =>
     notify(`Atlas has retired the ${invitationsApi} API of invitations: going on with the users API.`),
   );
 }

@@ -9,7 +9,9 @@ export interface PersonIdentity {
 }
 
 /** What tells one invitation of a person from another. */
-export type Sent = Pick<PersonIdentity, "invitationId" | "userId"> & { createdAt?: string | undefined };
+export type SentInvitation = Pick<PersonIdentity, "invitationId" | "userId"> & {
+  createdAt?: string | undefined;
+};
 
 /** The resource that declares a person. */
 export interface Declaration {
@@ -17,7 +19,7 @@ export interface Declaration {
   /** Which resource it is; absent where it was stored by 0.1.0, or is not told. */
   declaredBy?: string | undefined;
   /** The invitation that was sent when the resource was created in this run; absent where it took over what there was. */
-  sent?: Sent | undefined;
+  sent?: SentInvitation | undefined;
   /** Whether the resource could not be created, so that the state does not hold it. */
   isFailed?: boolean;
 }
@@ -54,13 +56,13 @@ export class Declarations {
 
   /** A resource was created or updated, or is kept as it is. */
   hold(person: PersonIdentity, declaration: Declaration): void {
-    for (const key of keysOf(person)) this.#byKey.set(key, declaration);
+    for (const key of identityKeys(person)) this.#byKey.set(key, declaration);
     this.#exchange?.announce(addressKey(person));
   }
 
   /** The resource of this run that declares the person. */
   find(person: PersonIdentity): Declaration | undefined {
-    for (const key of keysOf(person)) {
+    for (const key of identityKeys(person)) {
       const declaration = this.#byKey.get(key);
       if (declaration) return declaration;
     }
@@ -78,7 +80,7 @@ export function addressKey({ orgId, username }: PersonIdentity): string {
   return `${orgId} ${username.toLowerCase()}`;
 }
 
-function keysOf(person: PersonIdentity): string[] {
+function identityKeys(person: PersonIdentity): string[] {
   const { orgId, invitationId, userId } = person;
   return [
     addressKey(person),

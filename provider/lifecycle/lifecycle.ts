@@ -1,6 +1,6 @@
 import type { Bounds } from "../atlas/atlas-client.ts";
 import type { Clock } from "../atlas/clock.ts";
-import { AtlasError, sentence } from "../atlas/errors.ts";
+import { AtlasError, asSentence } from "../atlas/errors.ts";
 import {
   ACCESS_FIELDS,
   type AccessField,
@@ -12,13 +12,13 @@ import {
   type InvitationsApi,
   isConflict,
   isUnreadableSuccess,
-  OutdatedError,
   type Person,
+  StaleObservationError,
 } from "../atlas/invitations/invitations-api.ts";
-import type { FindOptions, People } from "../atlas/invitations/member-directory.ts";
-import { changeOf, difference, hasToBeGranted, lostOf, storedAfter } from "./access-change.ts";
+import type { FindOptions, MemberDirectory } from "../atlas/invitations/member-directory.ts";
+import { accessChange, describeMissing, lostAccess, needsRequest, personToStore } from "./access-change.ts";
 import { addressKey, type Declarations, type PersonIdentity } from "./declarations.ts";
-import { adoption, LIFECYCLE, refusal, type Standing, standing } from "./membership.ts";
+import { adoption, LIFECYCLE, type LifecycleRow, lifecycleRow, refusal } from "./membership.ts";
 import {
   declaredIn,
   isSameInvitation,
@@ -35,7 +35,7 @@ export class IncompleteCreateError extends AtlasError {
 
   constructor(state: OrgInvitationState, reason: Error) {
     super(
-      `${state.username} was invited to ${state.orgId}, but without all that is declared: ${sentence(reason)} Run pulumi up again to complete it.`,
+      `${state.username} was invited to ${state.orgId}, but without all that is declared: ${asSentence(reason)} Run pulumi up again to complete it.`,
       { cause: reason },
     );
     this.state = state;
@@ -44,7 +44,7 @@ export class IncompleteCreateError extends AtlasError {
 
 export interface LifecycleOptions {
   api: InvitationsApi;
-  people: People;
+  people: MemberDirectory;
   /** Whom the resources of this run declare. */
   declarations: Declarations;
   clock: Clock;
@@ -59,7 +59,7 @@ export interface LifecycleOptions {
 /** What each operation does, by the table in `membership.ts`. */
 export class Lifecycle {
   readonly #options: LifecycleOptions;
-  readonly #underWay = new Map<string, Promise<unknown>>();
+  readonly #operations = new Map<string, Promise<unknown>>();
 
   constructor(options: LifecycleOptions) {
     this.#options = options;
@@ -68,7 +68,7 @@ export class Lifecycle {
   /** Invites the person, or adopts them where they are invited or a member already. */
   create(inputs: OrgInvitationInputs, declaredBy?: string): Promise<OrgInvitationState> {
     const { declarations } = this.#options;
-    return this.#alone(inputs, async (bounds) => {
+    return this.#runExclusively(inputs, async (bounds) => {
       try {
         const { person, isSent } = await this.#reconcile("create", inputs, undefined, bounds);
         const state = stateOf(inputs, person, { declaredBy });
@@ -89,9 +89,9 @@ export class Lifecycle {
 
   /** What became of the person; `undefined` where Atlas knows nothing of them any more. */
   read(state: OrgInvitationState): Promise<OrgInvitationState | undefined> {
-    return this.#alone(state, async (bounds) => {
+    return this.#runExclusively(state, async (bounds) => {
       const person = await this.#find(state, bounds);
-      const row = standing(person?.orgMembershipStatus, state.onAccepted);
+      const row = lifecycleRow(person?.orgMembershipStatus, state.onAccepted);
       if (!person || LIFECYCLE[row].read === "drop") return undefined;
       return refreshed(state, person, row);
     });
@@ -99,9 +99,9 @@ export class Lifecycle {
 
   /** Grants what is declared. A change of `onAccepted` or `reinviteExpired` alone is stored without a request. */
   update(state: OrgInvitationState, inputs: OrgInvitationInputs): Promise<OrgInvitationState> {
-    return this.#alone(inputs, async (bounds) => {
-      if (hasToBeGranted(state, inputs)) return this.#grant(state, inputs, bounds);
-      const lacking = state.status === "ACCEPTED" && difference(state, inputs);
+    return this.#runExclusively(inputs, async (bounds) => {
+      if (needsRequest(state, inputs)) return this.#applyInputs(state, inputs, bounds);
+      const lacking = state.status === "ACCEPTED" && describeMissing(state, inputs);
       if (lacking) {
         const { username, orgId, onAccepted } = inputs;
         this.#options.notify(
@@ -119,17 +119,17 @@ export class Lifecycle {
    */
   delete(state: OrgInvitationState): Promise<void> {
     const { declarations } = this.#options;
-    return this.#alone(state, async (bounds) => {
+    return this.#runExclusively(state, async (bounds) => {
       if (await this.#handOver(state, state, bounds)) return;
       const isWanted = (person: PersonIdentity) => declarations.find(person)?.isFailed === true;
       if (!isWanted(state)) declarations.release(state);
       // What this resource owned is over: whoever is invited, or a member, by now is so by somebody else's doing.
       if (state.status === "EXPIRED" || state.status === "REJECTED") return;
       if (!isWanted(state) && (await this.#cancelDirectly(state, bounds))) return;
-      await this.#look(state, bounds, { trust: isNotPending }, async (person) => {
+      await this.#observeThenAct(state, bounds, { trust: isNotPending }, async (person) => {
         const found = { ...state, ...person };
         if (await this.#handOver(state, found, bounds)) return true;
-        return this.#end(state, person, isWanted(state) || isWanted(found), bounds);
+        return this.#endMembership(state, person, isWanted(state) || isWanted(found), bounds);
       });
     });
   }
@@ -137,10 +137,12 @@ export class Lifecycle {
   /** Without a look-up, unless Atlas knows no such pending invitation, or a member has to be removed as well. */
   async #cancelDirectly(state: OrgInvitationState, bounds: Bounds): Promise<true | undefined> {
     const { api, people } = this.#options;
-    const cancelled = await this.#whilePending(state, () => api.deleteOrgInvite(state.orgId, state, bounds));
+    const cancelled = await this.#tryDirectRequest(state, () =>
+      api.deleteOrgInvite(state.orgId, state, bounds),
+    );
     if (!cancelled || state.onAccepted !== "manage") return cancelled;
     // Who joined by single sign-on is a member beside the invitation.
-    const user = await this.#certain(state, people.findUser(state, bounds));
+    const user = await this.#findOrFail(state, people.findUser(state, bounds));
     return user?.orgMembershipStatus === "ACTIVE" ? undefined : true;
   }
 
@@ -149,7 +151,7 @@ export class Lifecycle {
    *
    * @param isWanted - Whether another resource of the run declares the person, but could not be created.
    */
-  async #end(
+  async #endMembership(
     state: OrgInvitationState,
     person: Person | undefined,
     isWanted: boolean,
@@ -157,7 +159,7 @@ export class Lifecycle {
   ): Promise<true | undefined> {
     const { api, notify } = this.#options;
     const { orgId, onAccepted, username } = state;
-    const row = standing(person?.orgMembershipStatus, onAccepted);
+    const row = lifecycleRow(person?.orgMembershipStatus, onAccepted);
     const step = LIFECYCLE[row].delete;
     if (isWanted && (step === "cancel" || step === "removeMember")) {
       throw new AtlasError(
@@ -213,7 +215,7 @@ export class Lifecycle {
   async #renew(state: OrgInvitationState, inputs: OrgInvitationInputs, bounds: Bounds): Promise<void> {
     const { api, notify } = this.#options;
     const { orgId, username } = inputs;
-    await this.#look(state, bounds, {}, async (person, isLastLook) => {
+    await this.#observeThenAct(state, bounds, {}, async (person, isLastLook) => {
       if (person?.orgMembershipStatus === "PENDING" && isSameInvitation(person, state)) {
         if (!(await api.deleteOrgInvite(orgId, person, bounds))) return undefined;
       } else if (person) {
@@ -242,8 +244,8 @@ export class Lifecycle {
   ): Promise<{ person: Person; isSent: boolean }> {
     let isSent = false;
     const sought = { ...state, ...inputs };
-    const person = await this.#look(sought, bounds, {}, async (person, isLastLook) => {
-      const row = standing(person?.orgMembershipStatus, inputs.onAccepted);
+    const person = await this.#observeThenAct(sought, bounds, {}, async (person, isLastLook) => {
+      const row = lifecycleRow(person?.orgMembershipStatus, inputs.onAccepted);
       const step = LIFECYCLE[row][operation];
       if (step === "refuse") {
         throw new AtlasError(refusal(operation, row, { ...person, ...subjectOf(inputs) }, state?.status));
@@ -253,14 +255,14 @@ export class Lifecycle {
         isSent = invitation.isSent;
         return invitation.person;
       }
-      if (operation === "create") this.#report(row, person, inputs, isSent);
+      if (operation === "create") this.#reportAdoption(row, person, inputs, isSent);
       if (step === "keepMember") return person;
-      return this.#change(person, inputs, state, step === "grantMember", bounds);
+      return this.#changeAccess(person, inputs, state, step === "grantMember", bounds);
     });
     return { person, isSent };
   }
 
-  #report(row: Standing, person: Person, inputs: OrgInvitationInputs, isSent: boolean): void {
+  #reportAdoption(row: LifecycleRow, person: Person, inputs: OrgInvitationInputs, isSent: boolean): void {
     const { notify } = this.#options;
     const { username, orgId } = inputs;
     // Credentials of the API have names that are no addresses (recorded): who waited may find a colleague's invitation.
@@ -284,7 +286,8 @@ export class Lifecycle {
       const recheck = (bounds: Bounds) => this.#expectUnknown(inputs, bounds);
       invited = await api.createOrgInvite(orgId, username, inputs, recheck, bounds);
     } catch (error) {
-      const isUnclear = isConflict(error) || isUnreadableSuccess(error) || error instanceof OutdatedError;
+      const isUnclear =
+        isConflict(error) || isUnreadableSuccess(error) || error instanceof StaleObservationError;
       if (isLastLook || !isUnclear) throw error;
       return { isSent: !isConflict(error) };
     }
@@ -292,8 +295,8 @@ export class Lifecycle {
     // Whether every generation takes teams and project roles in this request is unknown.
     const state = stateOf(inputs, invited);
     try {
-      const changed = await this.#whilePending(state, () =>
-        this.#change(invited, inputs, undefined, false, bounds),
+      const changed = await this.#tryDirectRequest(state, () =>
+        this.#changeAccess(invited, inputs, undefined, false, bounds),
       );
       // Whatever the list lacks then was lost by this very change.
       const asked = { ...state, roles: [], teamIds: [], groupRoleAssignments: [] };
@@ -305,7 +308,7 @@ export class Lifecycle {
   }
 
   /** Brings somebody known to what is declared; a look-up is needed only where they are not pending. */
-  async #grant(
+  async #applyInputs(
     state: OrgInvitationState,
     inputs: OrgInvitationInputs,
     bounds: Bounds,
@@ -315,8 +318,8 @@ export class Lifecycle {
       return state[field].length === 0 || (inputs[field] && !sameField(field, state.declared, inputs));
     });
     const changed = isDirect
-      ? await this.#whilePending(state, () =>
-          this.#change({ ...state, orgMembershipStatus: "PENDING" }, inputs, state, false, bounds),
+      ? await this.#tryDirectRequest(state, () =>
+          this.#changeAccess({ ...state, orgMembershipStatus: "PENDING" }, inputs, state, false, bounds),
         )
       : undefined;
     const person = changed ?? (await this.#reconcile("update", inputs, state, bounds)).person;
@@ -328,7 +331,7 @@ export class Lifecycle {
    *
    * @throws AtlasError where Atlas did not take all of it.
    */
-  async #change(
+  async #changeAccess(
     person: Person,
     inputs: OrgInvitationInputs,
     state: OrgInvitationState | undefined,
@@ -338,24 +341,24 @@ export class Lifecycle {
     const { api, notify } = this.#options;
     const { orgId, username } = inputs;
     const isAsPlanned = isMember && state?.onAccepted === "manage";
-    const change = changeOf(person, inputs, state, isAsPlanned);
+    const change = accessChange(person, inputs, state, isAsPlanned);
     const changed = Object.keys(change) as AccessField[];
     const stored = (answer: Person, sent: PartialAccess) =>
-      storedAfter(answer, sent, { found: person, inputs, state, isAsPlanned });
+      personToStore(answer, sent, { found: person, inputs, state, isAsPlanned });
     if (changed.length === 0) return stored(person, change);
     const send = (person: Person, change: PartialAccess) =>
       isMember
         ? api.updateMember(orgId, person, change, bounds)
         : api.updateOrgInvite(orgId, person, change, bounds);
     let answer = await send(person, change);
-    const reset = answer && lostOf(person, answer, change);
+    const reset = answer && lostAccess(person, answer, change);
     if (answer && reset) answer = await send(answer, { ...change, ...reset });
     if (!answer) return undefined;
 
     const sent: PartialAccess = { ...change, ...reset };
-    const refused = difference(answer, sent);
+    const refused = describeMissing(answer, sent);
     if (refused) throw new AtlasError(`${username} in ${orgId}: Atlas did not take ${refused}. ${NOT_TAKEN}`);
-    const added = difference(change, answer, changed);
+    const added = describeMissing(change, answer, changed);
     if (added)
       notify(
         `${username} in ${orgId}: Atlas gives ${added} besides what is declared, and it is left so. Where an identity provider gives it, change it there.`,
@@ -364,7 +367,7 @@ export class Lifecycle {
   }
 
   /** The direct request: it needs no look-up unless Atlas says that it knows no such pending invitation. */
-  async #whilePending<Result>(
+  async #tryDirectRequest<Result>(
     state: OrgInvitationState,
     request: () => Promise<Result | undefined>,
   ): Promise<Result | undefined> {
@@ -377,7 +380,7 @@ export class Lifecycle {
   }
 
   /** Acts on what Atlas says about the person, and once more where that turns out to be outdated. */
-  async #look<Result>(
+  async #observeThenAct<Result>(
     sought: OrgInvitationInputs | OrgInvitationState,
     bounds: Bounds,
     options: FindOptions,
@@ -403,9 +406,9 @@ export class Lifecycle {
     const { orgId, username, onAccepted } = inputs;
     this.#options.people.invalidate(inputs);
     const person = await this.#find(inputs, bounds);
-    const row = standing(person?.orgMembershipStatus, onAccepted);
+    const row = lifecycleRow(person?.orgMembershipStatus, onAccepted);
     if (LIFECYCLE[row].create === "invite") return;
-    throw new OutdatedError(`${username} became known to ${orgId} meanwhile. Run pulumi up again.`);
+    throw new StaleObservationError(`${username} became known to ${orgId} meanwhile. Run pulumi up again.`);
   }
 
   async #find(
@@ -416,7 +419,7 @@ export class Lifecycle {
     const { people, notify } = this.#options;
     const { orgId, username, onAccepted } = sought;
     const thorough = onAccepted === "manage";
-    const person = await this.#certain(sought, people.find(sought, bounds, { ...options, thorough }));
+    const person = await this.#findOrFail(sought, people.find(sought, bounds, { ...options, thorough }));
     const known = "knownAs" in sought ? sought.knownAs : undefined;
     if (person && person.username !== username && person.username !== known) {
       notify(`${username} is ${person.username} in ${orgId}, by the id: it is the same person.`);
@@ -425,7 +428,7 @@ export class Lifecycle {
   }
 
   /** A look-up that fails is an error, never "gone". */
-  async #certain<Result>(
+  async #findOrFail<Result>(
     { orgId, username }: { orgId: string; username: string },
     lookUp: Promise<Result>,
   ): Promise<Result> {
@@ -441,19 +444,22 @@ export class Lifecycle {
   }
 
   /** One operation a person at a time, each with one budget for all its waits. */
-  async #alone<Result>(person: PersonIdentity, run: (bounds: Bounds) => Promise<Result>): Promise<Result> {
+  async #runExclusively<Result>(
+    person: PersonIdentity,
+    run: (bounds: Bounds) => Promise<Result>,
+  ): Promise<Result> {
     const { clock, maxWaitMs, signal } = this.#options;
     const key = addressKey(person);
-    const previous = this.#underWay.get(key);
+    const previous = this.#operations.get(key);
     const result = (async () => {
       await previous?.catch(() => undefined);
-      return run({ until: clock.monotonic() + maxWaitMs, signal });
+      return run({ deadline: clock.monotonic() + maxWaitMs, signal });
     })();
-    this.#underWay.set(key, result);
+    this.#operations.set(key, result);
     try {
       return await result;
     } finally {
-      if (this.#underWay.get(key) === result) this.#underWay.delete(key);
+      if (this.#operations.get(key) === result) this.#operations.delete(key);
     }
   }
 }

@@ -33,19 +33,19 @@ export const LIFECYCLE = {
   INVITATION_REJECTED: { create: "invite", read: "asDeclared", update: "refuse", delete: "done" },
 } as const;
 
-export type Standing = keyof typeof LIFECYCLE;
-export type Operation = keyof (typeof LIFECYCLE)[Standing];
+export type LifecycleRow = keyof typeof LIFECYCLE;
+export type Operation = keyof (typeof LIFECYCLE)[LifecycleRow];
 
 /** The row of the lifecycle for what Atlas says about a person. */
-export function standing(orgMembershipStatus: string | undefined, onAccepted: OnAccepted): Standing {
+export function lifecycleRow(orgMembershipStatus: string | undefined, onAccepted: OnAccepted): LifecycleRow {
   if (orgMembershipStatus === undefined) return "nothing";
-  const status = known(orgMembershipStatus);
+  const status = parseStatus(orgMembershipStatus);
   return status === "ACTIVE" ? `ACTIVE, ${onAccepted}` : status;
 }
 
 /** The output `status` for what Atlas says about a person. */
 export function statusOf(orgMembershipStatus: string): Status {
-  return STATUS[known(orgMembershipStatus)];
+  return STATUS[parseStatus(orgMembershipStatus)];
 }
 
 /** Whether this version knows what Atlas calls a person. */
@@ -53,7 +53,7 @@ export function isKnownStatus(orgMembershipStatus: string): orgMembershipStatus 
   return Object.hasOwn(STATUS, orgMembershipStatus);
 }
 
-function known(orgMembershipStatus: string): keyof typeof STATUS {
+function parseStatus(orgMembershipStatus: string): keyof typeof STATUS {
   if (isKnownStatus(orgMembershipStatus)) return orgMembershipStatus;
   throw new AtlasError(
     `Atlas calls somebody "${orgMembershipStatus}", which this version does not know. Update pulumi-atlas-invitations.`,
@@ -69,7 +69,10 @@ export interface Subject {
 }
 
 /** What is said when a resource takes over a person who was invited, or a member, before the resource was created. */
-export function adoption(row: Standing, { username, orgId, expiresAt, inviterUsername }: Subject): string {
+export function adoption(
+  row: LifecycleRow,
+  { username, orgId, expiresAt, inviterUsername }: Subject,
+): string {
   const by = inviterUsername ? `, by ${inviterUsername}` : "";
   switch (row) {
     case "PENDING": {
@@ -87,7 +90,7 @@ export function adoption(row: Standing, { username, orgId, expiresAt, inviterUse
 /** Why the lifecycle refuses: the person, the organization, the reason and the next step. */
 export function refusal(
   operation: Operation,
-  row: Standing,
+  row: LifecycleRow,
   { username, orgId, expiresAt }: Subject,
   status?: Status,
 ): string {

@@ -6,7 +6,7 @@ import {
   sameField,
 } from "../atlas/invitations/access.ts";
 import type { Person } from "../atlas/invitations/invitations-api.ts";
-import { LIFECYCLE, type OnAccepted, type Standing, type Status, statusOf } from "./membership.ts";
+import { LIFECYCLE, type LifecycleRow, type OnAccepted, type Status, statusOf } from "./membership.ts";
 
 /** What a program declares about a person, checked and normalized. */
 export interface OrgInvitationInputs extends DeclaredAccess {
@@ -78,7 +78,7 @@ export function stateOf(
  * The state after a refresh. Where the person is as declared to be managed, what changed in Atlas since the last
  * operation becomes part of the inputs, so that the next plan shows it as a difference from the program.
  */
-export function refreshed(state: OrgInvitationState, person: Person, row: Standing): OrgInvitationState {
+export function refreshed(state: OrgInvitationState, person: Person, row: LifecycleRow): OrgInvitationState {
   const { orgId, username, onAccepted, reinviteExpired } = state;
   const now = stateOf({ orgId, username, onAccepted, reinviteExpired, ...state.declared }, person, state);
   const { declared } = state;

@@ -51,7 +51,7 @@ const State = v.object({
  *
  * @throws AtlasError for what no check of this package passes.
  */
-export function inputsIn(properties: Properties): OrgInvitationInputs {
+export function parseInputs(properties: Properties): OrgInvitationInputs {
   const { teamIds, groupRoleAssignments, ...inputs } = parse(Inputs, properties);
   return {
     ...inputs,
@@ -61,7 +61,7 @@ export function inputsIn(properties: Properties): OrgInvitationInputs {
 }
 
 /** @throws AtlasError for a state that somebody wrote by hand, and wrong. */
-export function stateIn(properties: Properties): OrgInvitationState {
+export function parseState(properties: Properties): OrgInvitationState {
   const { __declared, __knownAs, __declaredBy, teamIds, groupRoleAssignments, ...stored } = parse(
     State,
     properties,
@@ -104,7 +104,7 @@ export function inputsOf(state: OrgInvitationState): OrgInvitationInputs {
 }
 
 /** Whether the stored inputs may hold `[]` for what is not declared, as 0.1.0 stored it. */
-export function mayBeWrittenBy010({ __declared, teamIds, groupRoleAssignments }: Properties): boolean {
+export function mayBeFrom010({ __declared, teamIds, groupRoleAssignments }: Properties): boolean {
   return __declared === undefined && [teamIds, groupRoleAssignments].some((list) => isEmpty(list));
 }
 

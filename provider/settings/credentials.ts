@@ -71,18 +71,18 @@ const KINDS: Kind[] = [
 export function resolveCredentials(sources: Source[]): Credentials {
   const [first, ...others] = sources;
   const isExplicit = first?.kind === "configuration";
-  const found = isExplicit ? (find([first]) ?? find(others)) : find(sources);
+  const found = isExplicit ? (firstComplete([first]) ?? firstComplete(others)) : firstComplete(sources);
   if (found) return found;
   throw new AtlasConfigError(
     "There are no credentials for Atlas. Set MONGODB_ATLAS_PUBLIC_KEY and MONGODB_ATLAS_PRIVATE_KEY, or MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET, in the environment; or mongodbatlas:publicKey and mongodbatlas:privateKey (with --secret), or mongodbatlas:clientId and mongodbatlas:clientSecret (with --secret), in the stack configuration.",
   );
 }
 
-function find(sources: Source[]): Credentials | undefined {
+function firstComplete(sources: Source[]): Credentials | undefined {
   for (const kind of KINDS) {
     for (const source of sources) {
       for (const names of kind[source.kind]) {
-        const found = read(kind, source, names);
+        const found = readPair(kind, source, names);
         if (found) return found;
       }
     }
@@ -90,7 +90,11 @@ function find(sources: Source[]): Credentials | undefined {
   return undefined;
 }
 
-function read(kind: Kind, { place, read }: Source, [firstName, secondName]: Names): Credentials | undefined {
+function readPair(
+  kind: Kind,
+  { place, read }: Source,
+  [firstName, secondName]: Names,
+): Credentials | undefined {
   const first = read(firstName)?.value;
   const second = secondName === undefined ? "" : read(secondName)?.value;
   if (!first && !second) return undefined;

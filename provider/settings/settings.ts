@@ -3,12 +3,12 @@ import { type Credentials, resolveCredentials } from "./credentials.ts";
 import { type Read, type Setting, type Source, settingsSources } from "./settings-source.ts";
 
 /** The API that carries the invitations. */
-export type InvitationsGeneration = "v2" | "v1.0" | "users";
+export type InvitationsApiVersion = "v2" | "v1.0" | "users";
 
 export interface Settings {
   /** The origin of Atlas, without a trailing slash. */
   baseUrl: string;
-  invitationsApi: InvitationsGeneration;
+  invitationsApi: InvitationsApiVersion;
   credentials: Credentials;
   /** How long one request may wait in all for Atlas's limits, before it is given up. */
   maxWaitMs: number;
@@ -18,7 +18,7 @@ export interface Settings {
 
 const COMMERCIAL = "https://cloud.mongodb.com";
 const GOVERNMENT = "https://cloud.mongodbgov.com";
-const GENERATIONS: readonly InvitationsGeneration[] = ["v2", "v1.0", "users"];
+const API_VERSIONS: readonly InvitationsApiVersion[] = ["v2", "v1.0", "users"];
 
 // Atlas takes ten invitations a minute, and an organization holds 500 people: the last of them waits 50 minutes.
 const DEFAULT_MAX_WAIT = "1h";
@@ -49,7 +49,7 @@ export function resolveSettings(
 }
 
 /** The setting, from the first source that has it. */
-function find(sources: Source[], variable: string, key: string): Setting | undefined {
+function firstSet(sources: Source[], variable: string, key: string): Setting | undefined {
   for (const { kind, read } of sources) {
     const found = read(kind === "environment" ? variable : key);
     if (found) return found;
@@ -80,14 +80,14 @@ function isTrue(setting: Setting | undefined): boolean {
 }
 
 function debug(sources: Source[]): boolean {
-  const setting = find(sources, "MONGODB_ATLAS_DEBUG", "mongodbatlas:debug");
+  const setting = firstSet(sources, "MONGODB_ATLAS_DEBUG", "mongodbatlas:debug");
   return setting !== undefined && setting.value !== "0" && setting.value !== "false";
 }
 
 const UNITS_MS: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000 };
 
 function maxWait(sources: Source[]): number {
-  const setting = find(sources, "MONGODB_ATLAS_MAX_WAIT", "mongodbatlas:maxWait");
+  const setting = firstSet(sources, "MONGODB_ATLAS_MAX_WAIT", "mongodbatlas:maxWait");
   const { name, value } = setting ?? { name: "", value: DEFAULT_MAX_WAIT };
   const [, count = "", unit = ""] = /^(\d{1,6})([smh])$/.exec(value) ?? [];
   const unitMs = UNITS_MS[unit];
@@ -116,12 +116,12 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "[::1]" || /^127(\.\d+){3}$/.test(host);
 }
 
-function invitationsApi(sources: Source[]): InvitationsGeneration {
-  const setting = find(sources, "MONGODB_ATLAS_INVITATIONS_API", "mongodbatlas:invitationsApi");
+function invitationsApi(sources: Source[]): InvitationsApiVersion {
+  const setting = firstSet(sources, "MONGODB_ATLAS_INVITATIONS_API", "mongodbatlas:invitationsApi");
   if (!setting) return "v2";
-  const generation = GENERATIONS.find((known) => known === setting.value);
+  const generation = API_VERSIONS.find((known) => known === setting.value);
   if (generation) return generation;
   throw new AtlasConfigError(
-    `${setting.name} is "${setting.value}", which is no generation of the invitations API. Set it to one of ${GENERATIONS.map((known) => `"${known}"`).join(", ")}.`,
+    `${setting.name} is "${setting.value}", which is no generation of the invitations API. Set it to one of ${API_VERSIONS.map((known) => `"${known}"`).join(", ")}.`,
   );
 }

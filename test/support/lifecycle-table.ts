@@ -1,4 +1,4 @@
-import type { Operation, Standing } from "../../provider/lifecycle/membership.ts";
+import type { LifecycleRow, Operation } from "../../provider/lifecycle/membership.ts";
 
 /** The requests of one cell, without the challenge: the names of the resources stand for their ids. */
 export interface Cell {
@@ -34,7 +34,7 @@ const updateInVain = after(asksInVain.update, looks);
 const deleteInVain = after(asksInVain.delete, looks);
 
 /** What every operation does for everything that Atlas may say about a person: design and README in one. */
-export const LIFECYCLE_TABLE: Record<Standing, Record<Operation, Cell>> = {
+export const LIFECYCLE_TABLE: Record<LifecycleRow, Record<Operation, Cell>> = {
   nothing: {
     create: invites,
     read: { does: "drops it from the state", ...looks },

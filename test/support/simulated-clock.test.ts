@@ -82,7 +82,7 @@ test("no time passes while an HTTP request is under way, unless it travels", asy
   const transport = new Transport({ baseUrl: scene.atlas.url });
   const events: [string, number][] = [];
   const note = (event: string) => events.push([event, clock.now() - start]);
-  const asked = transport.exchange({ method: "GET", target: "/", headers: {} }).then(() => note("answered"));
+  const asked = transport.send({ method: "GET", target: "/", headers: {} }).then(() => note("answered"));
   scene.atlas.onRequest(async (_, stage) => {
     if (stage !== "arrived") return;
     for (let turns = 0; turns < 20; turns++) await new Promise(setImmediate);

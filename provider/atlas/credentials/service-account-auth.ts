@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { AtlasClient, Bounds } from "../atlas-client.ts";
-import { type Auth, type Challengeable, type Dispatch, FixedAuth, type Target } from "../auth.ts";
+import { type Auth, type RequestLine, type ResponseHead, type SendOnce, StaticAuth } from "../auth.ts";
 import type { Clock } from "../clock.ts";
 import { AtlasError } from "../errors.ts";
 
@@ -15,7 +15,7 @@ interface Token {
   value: string;
   renewAt: number;
   /** Atlas answers 401 for other reasons, too: what it refused with a new token it refuses with any. */
-  isBlameless?: boolean;
+  refusedWhenFresh?: boolean;
 }
 
 // A process that is stopped has a few seconds left.
@@ -31,7 +31,7 @@ export class ServiceAccountAuth implements Auth {
   readonly #client: AtlasClient;
   readonly #clock: Clock;
   #token: Token | undefined;
-  #asking: Promise<Token> | undefined;
+  #tokenRequest: Promise<Token> | undefined;
 
   /** @param clientOf - A client for the requests about tokens, which have credentials of their own. */
   constructor(
@@ -40,43 +40,48 @@ export class ServiceAccountAuth implements Auth {
     clock: Clock,
   ) {
     const basic = Buffer.from(`${clientId}:${clientSecret}`).toString("base64");
-    this.#client = clientOf(new FixedAuth(`Basic ${basic}`));
+    this.#client = clientOf(new StaticAuth(`Basic ${basic}`));
     this.#clock = clock;
   }
 
   /** @throws AtlasError when there is no token to be had. */
-  async send<Answer extends Challengeable>({ bounds }: Target, dispatch: Dispatch<Answer>): Promise<Answer> {
-    const token = await this.#valid(bounds);
+  async send<Answer extends ResponseHead>(
+    { bounds }: RequestLine,
+    dispatch: SendOnce<Answer>,
+  ): Promise<Answer> {
+    const token = await this.#validToken(bounds);
     const answer = await dispatch(token.authorization);
-    if (answer.status !== 401 || token.isBlameless) return answer;
+    if (answer.status !== 401 || token.refusedWhenFresh) return answer;
     // One renewal for all whose token was refused together.
     if (this.#token === token) this.#token = undefined;
-    const renewed = await this.#valid(bounds);
+    const renewed = await this.#validToken(bounds);
     const lastAnswer = await dispatch(renewed.authorization);
-    renewed.isBlameless = lastAnswer.status === 401;
+    renewed.refusedWhenFresh = lastAnswer.status === 401;
     return lastAnswer;
   }
 
   /** Revokes the token, if there is one. Its failure is nobody's concern: the token expires by itself. */
   async close(): Promise<void> {
-    await this.#asking?.catch(() => undefined);
+    await this.#tokenRequest?.catch(() => undefined);
     const token = this.#token;
     this.#token = undefined;
     if (!token) return;
     const form = { token: token.value, token_type_hint: "access_token" };
-    const bounds = { until: this.#clock.monotonic() + REVOCATION_MS };
-    await this.#client.command(this.#request("/api/oauth/revoke", form, bounds)).catch(() => undefined);
+    const bounds = { deadline: this.#clock.monotonic() + REVOCATION_MS };
+    await this.#client
+      .sendWithoutBody(this.#request("/api/oauth/revoke", form, bounds))
+      .catch(() => undefined);
   }
 
-  async #valid(bounds: Bounds): Promise<Token> {
+  async #validToken(bounds: Bounds): Promise<Token> {
     if (this.#token && this.#clock.monotonic() < this.#token.renewAt) return this.#token;
-    this.#asking ??= this.#ask(bounds).finally(() => {
-      this.#asking = undefined;
+    this.#tokenRequest ??= this.#requestToken(bounds).finally(() => {
+      this.#tokenRequest = undefined;
     });
-    return this.#asking;
+    return this.#tokenRequest;
   }
 
-  async #ask(bounds: Bounds): Promise<Token> {
+  async #requestToken(bounds: Bounds): Promise<Token> {
     try {
       const request = {
         ...this.#request("/api/oauth/token", { grant_type: "client_credentials" }, bounds),

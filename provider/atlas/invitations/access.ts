@@ -41,7 +41,7 @@ export function mergedAssignments(assignments: readonly GroupRoleAssignment[]): 
 }
 
 /** The access, normalized, so that two that mean the same are equal. */
-export function canonicalAccess({ roles, teamIds, groupRoleAssignments }: Access): Access {
+export function normalizeAccess({ roles, teamIds, groupRoleAssignments }: Access): Access {
   return {
     roles: sortedSet(roles),
     teamIds: sortedSet(teamIds),

@@ -50,7 +50,7 @@ export type Invitee = Pick<Person, "username" | "invitationId" | "userId" | "rol
 export type Recheck = (bounds: Bounds) => Promise<void>;
 
 /** What a request was based on has changed, or it was carried out already: another look-up is due. */
-export class OutdatedError extends AtlasError {
+export class StaleObservationError extends AtlasError {
   override readonly name = "OutdatedError";
 }
 
@@ -131,11 +131,11 @@ const text = v.fallback(v.optional(v.string()), undefined);
 const Identity = v.fallback(v.object({ username: text, id: text }), { username: undefined, id: undefined });
 
 /** The result, or `undefined` where the request was based on what is no longer so. */
-export async function unlessOutdated<Result>(request: Promise<Result>): Promise<Result | undefined> {
+export async function unlessStale<Result>(request: Promise<Result>): Promise<Result | undefined> {
   try {
     return await request;
   } catch (error) {
-    if (error instanceof OutdatedError) return undefined;
+    if (error instanceof StaleObservationError) return undefined;
     throw error;
   }
 }

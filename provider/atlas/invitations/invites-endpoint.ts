@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import type { AtlasClient, AtlasRequest, Bounds } from "../atlas-client.ts";
 import type { AtlasError } from "../errors.ts";
-import { canonicalAccess, type PartialAccess } from "./access.ts";
+import { normalizeAccess, type PartialAccess } from "./access.ts";
 import {
   AtlasId,
   type InvitationsApi,
@@ -14,16 +14,16 @@ import {
   type Recheck,
   unlessUnknown,
 } from "./invitations-api.ts";
-import type { OrgUsers } from "./users-endpoint.ts";
+import type { UsersEndpoint } from "./users-endpoint.ts";
 
 /** The generations with endpoints of their own for invitations: v1.0, of the legacy page, and v2. */
-export const INVITES = {
+export const INVITES_API_VERSIONS = {
   "v1.0": { root: "/api/atlas/v1.0/orgs", mediaType: "application/json" },
   v2: { root: "/api/atlas/v2/orgs", mediaType: "application/vnd.atlas.2023-01-01+json" },
 } as const;
 
 /** `/orgs/{orgId}/invites`, of v1.0 or v2. It shows pending invitations only, and can never touch a member. */
-export class OrgInvites implements InvitationsApi {
+export class InvitesEndpoint implements InvitationsApi {
   readonly updateMember: InvitationsApi["updateMember"];
   readonly removeMember: InvitationsApi["removeMember"];
   readonly #client: AtlasClient;
@@ -37,7 +37,7 @@ export class OrgInvites implements InvitationsApi {
   /** @param now - The wall clock, in ms since 1970: tells whether an invitation has run out. */
   constructor(
     client: AtlasClient,
-    users: OrgUsers,
+    users: UsersEndpoint,
     { root, mediaType }: { root: string; mediaType: string },
     now: () => number,
   ) {
@@ -104,7 +104,7 @@ export class OrgInvites implements InvitationsApi {
 
   async deleteOrgInvite(orgId: string, invitee: Invitee, bounds: Bounds): Promise<true | undefined> {
     const request = this.#requestFor("DELETE", orgId, invitee, bounds);
-    return request && unlessUnknown(this.#client.command(request));
+    return request && unlessUnknown(this.#client.sendWithoutBody(request));
   }
 
   #requestFor(
@@ -137,7 +137,7 @@ export class OrgInvites implements InvitationsApi {
     return {
       username: invitation.username.toLowerCase(),
       orgMembershipStatus: isOver ? "INVITATION_EXPIRED" : "PENDING",
-      ...canonicalAccess({
+      ...normalizeAccess({
         roles: invitation.roles,
         teamIds: invitation.teamIds,
         groupRoleAssignments: invitation.groupRoleAssignments.map(({ groupId, groupRole }) => ({

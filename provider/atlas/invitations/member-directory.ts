@@ -29,7 +29,7 @@ interface CachedList {
   /** In ms of the monotonic clock. */
   requestedAt: number;
   /** How long its request may wait, in ms of the monotonic clock; 0 once it is answered. */
-  until: number;
+  deadline: number;
   listing: Promise<Listing>;
 }
 
@@ -39,7 +39,7 @@ interface CachedList {
  * Caches each list for 30 s. A person who was invalidated after a list was requested is looked up in a newer one.
  * Failures are not cached.
  */
-export class People {
+export class MemberDirectory {
   readonly #api: Pick<InvitationsApi, "lookUp">;
   readonly #clock: Clock;
   readonly #notify: (line: string) => void;
@@ -110,9 +110,9 @@ export class People {
   }
 
   /** A list that may be used: not too old, and not one that waits for longer than this operation may. */
-  #cached(list: PeopleList, orgId: string, { until }: Bounds, since = 0): CachedList | undefined {
+  #cached(list: PeopleList, orgId: string, { deadline }: Bounds, since = 0): CachedList | undefined {
     const cached = this.#cache.get(list)?.get(orgId);
-    if (!cached || cached.order < since || cached.until > until) return undefined;
+    if (!cached || cached.order < since || cached.deadline > deadline) return undefined;
     return this.#clock.monotonic() - cached.requestedAt < MAX_AGE_MS ? cached : undefined;
   }
 
@@ -122,14 +122,14 @@ export class People {
     const requested: CachedList = {
       order: ++this.#order,
       requestedAt: this.#clock.monotonic(),
-      until: bounds.until,
+      deadline: bounds.deadline,
       listing: list(orgId, bounds).then((listing) => this.#report(orgId, listing)),
     };
     const byOrganization = this.#cache.get(list) ?? new Map<string, CachedList>();
     this.#cache.set(list, byOrganization.set(orgId, requested));
     requested.listing.then(
       () => {
-        requested.until = 0;
+        requested.deadline = 0;
       },
       () => {
         if (byOrganization.get(orgId) === requested) byOrganization.delete(orgId);

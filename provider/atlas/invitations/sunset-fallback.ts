@@ -6,7 +6,7 @@ import type { InvitationsApi, PeopleList } from "./invitations-api.ts";
  * meets the sunset is finished by the successor, and a look-up starts anew there, so that it never joins the lists
  * of two generations. Ids of one generation mean nothing to the other, which finds the person by their address.
  */
-export class UntilSunset implements InvitationsApi {
+export class SunsetFallback implements InvitationsApi {
   readonly #successor: InvitationsApi;
   readonly #onSunset: () => void;
   #current: InvitationsApi;

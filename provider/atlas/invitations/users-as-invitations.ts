@@ -6,9 +6,9 @@ import {
   type PeopleList,
   type Person,
   type Recheck,
-  unlessOutdated,
+  unlessStale,
 } from "./invitations-api.ts";
-import type { OrgUsers } from "./users-endpoint.ts";
+import type { UsersEndpoint } from "./users-endpoint.ts";
 
 /**
  * Invitations through the organization's users (2025-02-19), which replaces the invitations API.
@@ -17,14 +17,14 @@ import type { OrgUsers } from "./users-endpoint.ts";
  * sends each of them, a repeated one too, and sends nothing to anybody who is not pending. Who accepts within the
  * round trip that remains is treated as they were.
  */
-export class UserInvites implements InvitationsApi {
+export class UsersAsInvitations implements InvitationsApi {
   readonly updateMember: InvitationsApi["updateMember"];
   readonly removeMember: InvitationsApi["removeMember"];
   readonly createOrgInvite: InvitationsApi["createOrgInvite"];
-  readonly #users: OrgUsers;
+  readonly #users: UsersEndpoint;
   readonly #lists: readonly PeopleList[];
 
-  constructor(users: OrgUsers) {
+  constructor(users: UsersEndpoint) {
     this.#users = users;
     this.#lists = [users.listOrgUsers];
     this.updateMember = users.updateMember.bind(users);
@@ -44,15 +44,15 @@ export class UserInvites implements InvitationsApi {
   ): Promise<Person | undefined> {
     if (!invitee.userId) return undefined;
     const isPending = this.#isPending(orgId, invitee);
-    return unlessOutdated(this.#users.updateOrgUser(orgId, invitee, change, bounds, isPending));
+    return unlessStale(this.#users.updateOrgUser(orgId, invitee, change, bounds, isPending));
   }
 
   async deleteOrgInvite(orgId: string, invitee: Invitee, bounds: Bounds): Promise<true | undefined> {
     if (!invitee.userId) return undefined;
-    return unlessOutdated(this.#users.removeOrgUser(orgId, invitee, bounds, this.#isPending(orgId, invitee)));
+    return unlessStale(this.#users.removeOrgUser(orgId, invitee, bounds, this.#isPending(orgId, invitee)));
   }
 
   #isPending(orgId: string, invitee: Invitee): Recheck {
-    return (bounds) => this.#users.expectStatus("PENDING", orgId, invitee, bounds);
+    return (bounds) => this.#users.assertStatus("PENDING", orgId, invitee, bounds);
   }
 }

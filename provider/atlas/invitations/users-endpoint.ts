@@ -1,16 +1,16 @@
 import * as v from "valibot";
 import type { AtlasClient, AtlasRequest, Bounds } from "../atlas-client.ts";
 import { AtlasError } from "../errors.ts";
-import { ACCESS_FIELDS, canonicalAccess, type PartialAccess, sameField } from "./access.ts";
+import { ACCESS_FIELDS, normalizeAccess, type PartialAccess, sameField } from "./access.ts";
 import {
   AtlasId,
   type Invitee,
   type Listing,
   listingOf,
-  OutdatedError,
   type Person,
   type Recheck,
-  unlessOutdated,
+  StaleObservationError,
+  unlessStale,
   unlessUnknown,
 } from "./invitations-api.ts";
 
@@ -22,7 +22,7 @@ const STATUSES = ["PENDING", "ACTIVE", "INVITATION_EXPIRED", "INVITATION_REJECTE
 const MAX_STARTS = 3;
 
 /** `/api/atlas/v2/orgs/{orgId}/users`, version 2025-02-19: everyone an organization knows of. */
-export class OrgUsers {
+export class UsersEndpoint {
   readonly #client: AtlasClient;
 
   constructor(client: AtlasClient) {
@@ -105,7 +105,7 @@ export class OrgUsers {
     isUnchecked = true,
   ): Promise<true | undefined> {
     const request = { ...this.#requestFor("DELETE", orgId, user, bounds), recheck, isUnchecked };
-    return unlessUnknown(this.#client.command(request));
+    return unlessUnknown(this.#client.sendWithoutBody(request));
   }
 
   /** The list has just shown the member; after a wait they are read again, as a colleague may have given them more. */
@@ -119,19 +119,19 @@ export class OrgUsers {
       const now = await this.#find(orgId, member, bounds);
       const isMember = now?.orgMembershipStatus === "ACTIVE";
       if (isMember && ACCESS_FIELDS.every((field) => sameField(field, now, member))) return;
-      throw new OutdatedError(`What ${member.username} may do has changed meanwhile.`);
+      throw new StaleObservationError(`What ${member.username} may do has changed meanwhile.`);
     };
-    return unlessOutdated(this.updateOrgUser(orgId, member, change, bounds, recheck, false));
+    return unlessStale(this.updateOrgUser(orgId, member, change, bounds, recheck, false));
   }
 
   /** The list has just shown the member; after a wait the status is read again, as who left may be invited by then. */
   removeMember(orgId: string, member: Invitee, bounds: Bounds): Promise<true | undefined> {
-    const recheck: Recheck = (bounds) => this.expectStatus("ACTIVE", orgId, member, bounds);
-    return unlessOutdated(this.removeOrgUser(orgId, member, bounds, recheck, false));
+    const recheck: Recheck = (bounds) => this.assertStatus("ACTIVE", orgId, member, bounds);
+    return unlessStale(this.removeOrgUser(orgId, member, bounds, recheck, false));
   }
 
   /** @throws OutdatedError unless Atlas says this of the person, now. */
-  async expectStatus(
+  async assertStatus(
     orgMembershipStatus: string,
     orgId: string,
     user: Invitee,
@@ -139,7 +139,7 @@ export class OrgUsers {
   ): Promise<void> {
     const found = await this.#find(orgId, user, bounds);
     if (found?.orgMembershipStatus !== orgMembershipStatus) {
-      throw new OutdatedError(`${user.username} is no longer ${orgMembershipStatus}.`);
+      throw new StaleObservationError(`${user.username} is no longer ${orgMembershipStatus}.`);
     }
   }
 
@@ -215,7 +215,7 @@ function personOf(user: v.InferOutput<typeof OrgUser>): Person {
   return {
     username: user.username.toLowerCase(),
     orgMembershipStatus,
-    ...canonicalAccess({
+    ...normalizeAccess({
       roles: roles.orgRoles,
       teamIds: user.teamIds,
       groupRoleAssignments: roles.groupRoleAssignments.map(({ groupId, groupRoles }) => ({

@@ -3,21 +3,21 @@ import { AtlasError } from "../errors.ts";
 import type { Peers } from "./peers.ts";
 
 /** Those who share the pace of a gate, such as other processes of this machine: each has a gate with this topic. */
-export interface SharedPace {
+export interface SharedRate {
   peers: Peers;
   topic: string;
 }
 
-export interface GateOptions {
-  shared?: SharedPace | undefined;
+export interface RequestQueueOptions {
+  shared?: SharedRate | undefined;
   /** When it aborts, the run is cancelled: everybody is rejected, who waits now or comes later. */
   signal?: AbortSignal | undefined;
 }
 
-interface Waiting {
-  who: string;
-  until: number;
-  go: () => void;
+interface QueuedRequest {
+  subject: string;
+  deadline: number;
+  resolve: () => void;
   reject: (error: AtlasError) => void;
 }
 
@@ -29,14 +29,14 @@ interface Waiting {
  * A gate that shares its pace announces itself while somebody waits, and until the interval after the last one is
  * over. Its intervals are as many times longer as there are such gates.
  */
-export class Gate {
+export class RequestQueue {
   readonly #clock: Clock;
   readonly #notify: (line: string) => void;
-  readonly #shared: SharedPace | undefined;
+  readonly #shared: SharedRate | undefined;
   readonly #signal: AbortSignal | undefined;
-  readonly #queue: Waiting[] = [];
-  #isServing = false;
-  #heldUntil = 0;
+  readonly #queue: QueuedRequest[] = [];
+  #isDraining = false;
+  #blockedUntil = 0;
   /** When the last one came through, and the interval that follows. */
   #passedAt = 0;
   #pauseMs = 0;
@@ -44,60 +44,60 @@ export class Gate {
   /** How many gates share the pace, and the place of this one among them. */
   #shares = 1;
   #place = 0;
-  #why = "";
-  #saidAt = Number.NEGATIVE_INFINITY;
+  #reason = "";
+  #reportedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(clock: Clock, notify: (line: string) => void, { shared, signal }: GateOptions = {}) {
+  constructor(clock: Clock, notify: (line: string) => void, { shared, signal }: RequestQueueOptions = {}) {
     this.#clock = clock;
     this.#notify = notify;
     this.#shared = shared;
     this.#signal = signal;
     signal?.addEventListener("abort", () => {
-      for (const { who, reject } of this.#queue.splice(0)) reject(new AtlasError(cancelled(who)));
+      for (const { subject: who, reject } of this.#queue.splice(0)) reject(new AtlasError(cancelled(who)));
     });
   }
 
   /** Whether somebody waits here, which those who share the pace know. */
-  get isServing(): boolean {
-    return this.#isServing;
+  get hasWaiting(): boolean {
+    return this.#isDraining;
   }
 
   /** Closes for so long. `why` ends the sentence "wait for". */
-  hold(durationMs: number, why: string): void {
-    this.#heldUntil = Math.max(this.#heldUntil, this.#clock.monotonic() + durationMs);
-    this.#why = why;
+  blockFor(durationMs: number, why: string): void {
+    this.#blockedUntil = Math.max(this.#blockedUntil, this.#clock.monotonic() + durationMs);
+    this.#reason = why;
     this.#rejectLate();
   }
 
   /** From the next one on, lets one through at each interval, or, at 0, everybody. `why` as in `hold`. */
-  pace(intervalMs: number, why: string): void {
+  setInterval(intervalMs: number, why: string): void {
     this.#intervalMs = intervalMs;
-    this.#why = why;
+    this.#reason = why;
     this.#rejectLate();
   }
 
   /**
    * Resolves when it is the turn of this request.
    *
-   * @param until - By the monotonic clock.
+   * @param deadline - By the monotonic clock.
    * @throws AtlasError at once when its turn would come later, or the run is cancelled; nothing was sent then.
    */
-  async turn(who: string, until: number): Promise<void> {
+  async acquire(who: string, deadline: number): Promise<void> {
     if (this.#signal?.aborted) throw new AtlasError(cancelled(who));
-    if (!this.#isServing && this.#clock.monotonic() >= this.#opensAt) {
+    if (!this.#isDraining && this.#clock.monotonic() >= this.#opensAt) {
       this.#pass();
       return;
     }
     await new Promise<void>((go, reject) => {
-      this.#queue.push({ who, until, go, reject });
+      this.#queue.push({ subject: who, deadline: deadline, resolve: go, reject });
       this.#rejectLate();
-      if (!this.#isServing && this.#queue.length > 0) void this.#serve();
+      if (!this.#isDraining && this.#queue.length > 0) void this.#drain();
     });
   }
 
   get #opensAt(): number {
     // After a hold, which ends for all at about the same time, they start one after the other.
-    return Math.max(this.#heldUntil + this.#place * this.#intervalMs, this.#pausesUntil);
+    return Math.max(this.#blockedUntil + this.#place * this.#intervalMs, this.#pausesUntil);
   }
 
   get #pausesUntil(): number {
@@ -109,25 +109,25 @@ export class Gate {
     this.#pauseMs = this.#intervalMs;
   }
 
-  async #serve(): Promise<void> {
-    this.#isServing = true;
+  async #drain(): Promise<void> {
+    this.#isDraining = true;
     this.#shared?.peers.announce(this.#shared.topic);
-    this.#findPlace();
+    this.#updateShare();
     // Whoever else is sent back in this moment is told of in the same line.
     await this.#clock.sleep(Math.min(1_000, this.#opensAt - this.#clock.monotonic()));
     while (this.#isNeeded()) {
       const waitMs = this.#opensAt - this.#clock.monotonic();
       if (waitMs > 0) {
-        if (this.#queue.length > 0) this.#say();
+        if (this.#queue.length > 0) this.#reportWait();
         await this.#clock.sleep(this.#shared ? Math.min(waitMs, this.#intervalMs || waitMs) : waitMs);
-        this.#findPlace();
+        this.#updateShare();
       } else {
         this.#pass();
-        this.#queue.shift()?.go();
+        this.#queue.shift()?.resolve();
       }
     }
     this.#shared?.peers.withdraw(this.#shared.topic);
-    this.#isServing = false;
+    this.#isDraining = false;
   }
 
   #isNeeded(): boolean {
@@ -137,7 +137,7 @@ export class Gate {
   }
 
   /** Those who share the pace come and go at any time. */
-  #findPlace(): void {
+  #updateShare(): void {
     if (!this.#shared) return;
     const { peers, topic } = this.#shared;
     this.#place = peers.place(topic);
@@ -149,8 +149,8 @@ export class Gate {
   #rejectLate(): void {
     let turnAt = this.#opensAt;
     for (const waiting of this.#queue.splice(0)) {
-      if (turnAt > waiting.until) {
-        waiting.reject(new AtlasError(tooLong(waiting.who, this.#why)));
+      if (turnAt > waiting.deadline) {
+        waiting.reject(new AtlasError(waitTooLong(waiting.subject, this.#reason)));
       } else {
         this.#queue.push(waiting);
         turnAt += this.#intervalMs;
@@ -158,18 +158,19 @@ export class Gate {
     }
   }
 
-  #say(): void {
+  #reportWait(): void {
     const now = this.#clock.monotonic();
     const lastMs = this.#opensAt + (this.#queue.length - 1) * this.#intervalMs * this.#shares - now;
-    if (lastMs < 2_000 || now - this.#saidAt < 60_000) return;
-    this.#saidAt = now;
+    if (lastMs < 2_000 || now - this.#reportedAt < 60_000) return;
+    this.#reportedAt = now;
     const [first, ...others] = this.#queue;
-    const who = others.length > 0 ? `${first?.who} and ${others.length} more wait` : `${first?.who} waits`;
-    this.#notify(`${who} for ${this.#why}: about ${duration(lastMs)}.`);
+    const who =
+      others.length > 0 ? `${first?.subject} and ${others.length} more wait` : `${first?.subject} waits`;
+    this.#notify(`${who} for ${this.#reason}: about ${duration(lastMs)}.`);
   }
 }
 
-function tooLong(who: string, why: string): string {
+function waitTooLong(who: string, why: string): string {
   return `${who} would have to wait for ${why}, and longer than mongodbatlas:maxWait allows; nothing more was sent. Run the command again later, or raise mongodbatlas:maxWait.`;
 }
 

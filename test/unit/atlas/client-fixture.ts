@@ -3,19 +3,22 @@ import { type ApiKey, DigestAuth } from "../../../provider/atlas/auth.ts";
 import type { Clock } from "../../../provider/atlas/clock.ts";
 import { ServiceAccountAuth } from "../../../provider/atlas/credentials/service-account-auth.ts";
 import type { InvitationsApi } from "../../../provider/atlas/invitations/invitations-api.ts";
-import { INVITES, OrgInvites } from "../../../provider/atlas/invitations/invites-endpoint.ts";
-import { UserInvites } from "../../../provider/atlas/invitations/users-as-invitations.ts";
-import { OrgUsers } from "../../../provider/atlas/invitations/users-endpoint.ts";
-import { Limits } from "../../../provider/atlas/limits/rate-limiter.ts";
+import {
+  INVITES_API_VERSIONS,
+  InvitesEndpoint,
+} from "../../../provider/atlas/invitations/invites-endpoint.ts";
+import { UsersAsInvitations } from "../../../provider/atlas/invitations/users-as-invitations.ts";
+import { UsersEndpoint } from "../../../provider/atlas/invitations/users-endpoint.ts";
+import { RateLimiter } from "../../../provider/atlas/limits/rate-limiter.ts";
 import { Transport, type TransportOptions } from "../../../provider/atlas/transport.ts";
-import type { InvitationsGeneration } from "../../../provider/settings/settings.ts";
+import type { InvitationsApiVersion } from "../../../provider/settings/settings.ts";
 import { SimulatedAtlas, type SimulatedAtlasOptions } from "../../support/simulated-atlas/simulated-atlas.ts";
 
 /** Where the key of a scene's client was read, as its errors say. */
 export const source = "the environment (MONGODB_ATLAS_PUBLIC_KEY and MONGODB_ATLAS_PRIVATE_KEY)";
 
 /** What bounds a request that may take an hour. */
-export const bounds: Bounds = { until: 3_600_000 };
+export const bounds: Bounds = { deadline: 3_600_000 };
 
 type Changes = Partial<Omit<AtlasClientOptions, "transport">> & { transport?: Partial<TransportOptions> };
 
@@ -59,7 +62,7 @@ export async function clientScene(options?: SimulatedAtlasOptions) {
   const connected = ({ transport, ...changes }: Changes = {}) =>
     new AtlasClient({
       transport: new Transport({ baseUrl: atlas.url, ...transport }),
-      limits: new Limits(clock, notify),
+      limits: new RateLimiter(clock, notify),
       clock,
       auth: new DigestAuth(key),
       credentialsSource: source,
@@ -94,13 +97,13 @@ export async function clientScene(options?: SimulatedAtlasOptions) {
 
 /** One generation of the invitations API, without a successor. */
 export function invitationsApiOf(
-  generation: InvitationsGeneration,
+  generation: InvitationsApiVersion,
   client: AtlasClient,
   clock: Clock,
 ): InvitationsApi {
-  const users = new OrgUsers(client);
-  if (generation === "users") return new UserInvites(users);
-  return new OrgInvites(client, users, INVITES[generation], clock.now);
+  const users = new UsersEndpoint(client);
+  if (generation === "users") return new UsersAsInvitations(users);
+  return new InvitesEndpoint(client, users, INVITES_API_VERSIONS[generation], clock.now);
 }
 
 /** What a promise is rejected with. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { InvitationsGeneration } from "../../../provider/settings/settings.ts";
+import type { InvitationsApiVersion } from "../../../provider/settings/settings.ts";
 import type { SimulatedAtlasOptions } from "../../support/simulated-atlas/simulated-atlas.ts";
 import { SimulatedClock } from "../../support/simulated-clock.ts";
 import { ada, GENERATIONS, lifecycleScene } from "./lifecycle-fixture.ts";
@@ -11,7 +11,7 @@ import { ada, GENERATIONS, lifecycleScene } from "./lifecycle-fixture.ts";
 
 const grace = "grace@example.com";
 
-async function startScene(generation: InvitationsGeneration, settings: SimulatedAtlasOptions = {}) {
+async function startScene(generation: InvitationsApiVersion, settings: SimulatedAtlasOptions = {}) {
   const clock = new SimulatedClock();
   const scene = await lifecycleScene(generation, { now: clock.now, ...settings }, clock);
   const { atlas } = scene;

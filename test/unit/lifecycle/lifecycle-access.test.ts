@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import type { AtlasError } from "../../../provider/atlas/errors.ts";
-import { OrgUsers } from "../../../provider/atlas/invitations/users-endpoint.ts";
+import { UsersEndpoint } from "../../../provider/atlas/invitations/users-endpoint.ts";
 import { IncompleteCreateError } from "../../../provider/lifecycle/lifecycle.ts";
 import { ada, GENERATIONS, gate, lifecycleScene, project, team } from "./lifecycle-fixture.ts";
 
@@ -98,7 +98,7 @@ describe("an invitation that Atlas stores without its teams", () => {
   test("is kept as sent when a bug strikes, which is told as its cause", async () => {
     await using scene = await lifecycleScene("users", { addsRoles: ["ORG_READ_ONLY"] });
     const bug = new TypeError("roles is not iterable");
-    vi.spyOn(OrgUsers.prototype, "updateOrgUser").mockRejectedValue(bug);
+    vi.spyOn(UsersEndpoint.prototype, "updateOrgUser").mockRejectedValue(bug);
     const error = await scene.lifecycle.create(scene.inputs()).catch((error: unknown) => error);
     vi.restoreAllMocks();
     expect(error).toBeInstanceOf(IncompleteCreateError);

@@ -1,10 +1,10 @@
 import { type Clock, systemClock } from "../../../provider/atlas/clock.ts";
 import { type ConnectOptions, connect } from "../../../provider/lifecycle/connect.ts";
 import type { OrgInvitationInputs } from "../../../provider/lifecycle/org-invitation-state.ts";
-import type { InvitationsGeneration } from "../../../provider/settings/settings.ts";
+import type { InvitationsApiVersion } from "../../../provider/settings/settings.ts";
 import { SimulatedAtlas, type SimulatedAtlasOptions } from "../../support/simulated-atlas/simulated-atlas.ts";
 
-export const GENERATIONS: InvitationsGeneration[] = ["v1.0", "v2", "users"];
+export const GENERATIONS: InvitationsApiVersion[] = ["v1.0", "v2", "users"];
 export const ada = "ada@example.com";
 export const team = "5f0000000000000000000001";
 export const project = "5f0000000000000000000002";
@@ -14,7 +14,7 @@ const impatient = { ...systemClock, sleep: () => Promise.resolve() };
 
 /** A simulated Atlas with one organization, and the lifecycle connected to it. */
 export async function lifecycleScene(
-  invitationsApi: InvitationsGeneration,
+  invitationsApi: InvitationsApiVersion,
   options: SimulatedAtlasOptions = {},
   clock: Clock = impatient,
 ) {

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../../provider/atlas/clock.ts";
 import type { InvitationsApi } from "../../../provider/atlas/invitations/invitations-api.ts";
-import { People } from "../../../provider/atlas/invitations/member-directory.ts";
+import { MemberDirectory } from "../../../provider/atlas/invitations/member-directory.ts";
 import { Declarations } from "../../../provider/lifecycle/declarations.ts";
 import { Lifecycle } from "../../../provider/lifecycle/lifecycle.ts";
 import {
+  type LifecycleRow,
   type OnAccepted,
   type Operation,
-  type Standing,
   statusOf,
 } from "../../../provider/lifecycle/membership.ts";
 import type { OrgInvitationState } from "../../../provider/lifecycle/org-invitation-state.ts";
@@ -16,11 +16,11 @@ import type { Organization } from "../../support/simulated-atlas/organization.ts
 import { SimulatedClock } from "../../support/simulated-clock.ts";
 import { ada, GENERATIONS, gate, lifecycleScene, project, team } from "./lifecycle-fixture.ts";
 
-const onAcceptedOf = (row: Standing): OnAccepted =>
+const onAcceptedOf = (row: LifecycleRow): OnAccepted =>
   row === "ACTIVE, retain" ? "retain" : row === "ACTIVE, manage" ? "manage" : "fail";
 
 /** What people do in Atlas so that it says of Ada what the row says, given that she is invited. */
-function become(row: Standing, organization: Organization): void {
+function become(row: LifecycleRow, organization: Organization): void {
   if (row === "nothing") organization.cancel(ada);
   if (row.startsWith("ACTIVE")) organization.accept(ada);
   if (row === "INVITATION_EXPIRED") organization.expire(ada);
@@ -29,7 +29,7 @@ function become(row: Standing, organization: Organization): void {
 
 const cells = Object.entries(LIFECYCLE_TABLE).flatMap(([row, operations]) =>
   Object.entries(operations).map(([operation, cell]) => ({
-    row: row as Standing,
+    row: row as LifecycleRow,
     operation: operation as Operation,
     cell,
   })),
@@ -423,7 +423,7 @@ test("a bug is told as one, and not as what is unknown of a person", async () =>
   const bug = new TypeError("people is not iterable");
   const api = { lookUp: () => Promise.reject(bug) } as unknown as InvitationsApi;
   const notify = () => undefined;
-  const people = new People(api, systemClock, notify);
+  const people = new MemberDirectory(api, systemClock, notify);
   const options = { api, people, declarations: new Declarations(), clock: systemClock, notify };
   const lifecycle = new Lifecycle({ ...options, maxWaitMs: 1_000 });
   await expect(lifecycle.create(scene.inputs())).rejects.toBe(bug);

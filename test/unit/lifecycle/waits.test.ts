@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { connect } from "../../../provider/lifecycle/connect.ts";
-import type { InvitationsGeneration } from "../../../provider/settings/settings.ts";
+import type { InvitationsApiVersion } from "../../../provider/settings/settings.ts";
 import type { SimulatedAtlasOptions } from "../../support/simulated-atlas/simulated-atlas.ts";
 import { SimulatedClock } from "../../support/simulated-clock.ts";
 import { ada, GENERATIONS, lifecycleScene, team } from "./lifecycle-fixture.ts";
 
 const tooMany = { status: 429, headers: { "Retry-After": "55" }, body: "" };
 
-async function startScene(generation: InvitationsGeneration, settings: SimulatedAtlasOptions = {}) {
+async function startScene(generation: InvitationsApiVersion, settings: SimulatedAtlasOptions = {}) {
   const clock = new SimulatedClock();
   const scene = await lifecycleScene(generation, { now: clock.now, ...settings }, clock);
   const { atlas, organization, notices } = scene;
