@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Transport } from "../../provider/atlas/transport.ts";
-import { clientScene } from "../unit/atlas/client-fixture.ts";
+import { clientFixture } from "../unit/atlas/client-fixture.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 
 /** Notes the time at which each sleeper wakes, in ms since the start. */
@@ -76,7 +76,7 @@ test("work runs in no time, and what it is rejected with comes out", async () =>
 });
 
 test("no time passes while an HTTP request is under way, unless it travels", async () => {
-  await using scene = await clientScene();
+  await using scene = await clientFixture();
   const clock = new SimulatedClock();
   const start = clock.now();
   const transport = new Transport({ baseUrl: scene.atlas.url });

@@ -8,15 +8,15 @@ import { ServiceAccountAuth } from "../../../provider/atlas/credentials/service-
 import { AtlasApiError, AtlasNetworkError } from "../../../provider/atlas/errors.ts";
 import { RateLimiter } from "../../../provider/atlas/limits/rate-limiter.ts";
 import type { LoggedRequest } from "../../support/simulated-atlas/request-log.ts";
-import { bounds, clientScene, rejection, source } from "./client-fixture.ts";
+import { bounds, clientFixture, rejection, source } from "./client-fixture.ts";
 
 const canary = "canary@example.com";
 const aMinute = { deadline: 60_000 };
 const Invitations = v.array(v.object({ id: v.string(), username: v.string() }));
 
 /** A scene whose requests go to the invitations of its organization. */
-async function startScene(...options: Parameters<typeof clientScene>) {
-  const scene = await clientScene(...options);
+async function startScene(...options: Parameters<typeof clientFixture>) {
+  const scene = await clientFixture(...options);
   const path = `/api/atlas/v1.0/orgs/${scene.organization.id}/invites`;
   const mediaType = "application/json";
   const list: AtlasRequest = { method: "GET", path, mediaType, subject: "the list of invitations", bounds };

@@ -1,6 +1,7 @@
-import { AtlasClient, type AtlasClientOptions, type Bounds } from "../../../provider/atlas/atlas-client.ts";
-import { type ApiKey, DigestAuth } from "../../../provider/atlas/auth.ts";
+import { AtlasClient, type AtlasClientOptions } from "../../../provider/atlas/atlas-client.ts";
+import type { Bounds } from "../../../provider/atlas/bounds.ts";
 import type { Clock } from "../../../provider/atlas/clock.ts";
+import { type ApiKey, DigestAuth } from "../../../provider/atlas/credentials/digest-auth.ts";
 import { ServiceAccountAuth } from "../../../provider/atlas/credentials/service-account-auth.ts";
 import type { InvitationsApi } from "../../../provider/atlas/invitations/invitations-api.ts";
 import {
@@ -10,6 +11,7 @@ import {
 import { UsersAsInvitations } from "../../../provider/atlas/invitations/users-as-invitations.ts";
 import { UsersEndpoint } from "../../../provider/atlas/invitations/users-endpoint.ts";
 import { RateLimiter } from "../../../provider/atlas/limits/rate-limiter.ts";
+import type { Notice } from "../../../provider/atlas/notice.ts";
 import { Transport, type TransportOptions } from "../../../provider/atlas/transport.ts";
 import type { InvitationsApiVersion } from "../../../provider/settings/settings.ts";
 import { SimulatedAtlas, type SimulatedAtlasOptions } from "../../support/simulated-atlas/simulated-atlas.ts";
@@ -52,17 +54,17 @@ class ImpatientClock implements Clock {
 }
 
 /** A simulated Atlas with one organization, an owner's key, and a client that uses the key, on one clock. */
-export async function clientScene(options?: SimulatedAtlasOptions) {
+export async function clientFixture(options?: SimulatedAtlasOptions) {
   const clock = new ImpatientClock();
   const atlas = await SimulatedAtlas.start({ now: clock.now, ...options });
   const organization = atlas.addOrganization({ name: "Example" });
   const key = atlas.addApiKey({ organization });
   const notices: string[] = [];
-  const notify = (line: string) => notices.push(line);
+  const notify = ({ text }: Notice) => void notices.push(text);
   const connected = ({ transport, ...changes }: Changes = {}) =>
     new AtlasClient({
       transport: new Transport({ baseUrl: atlas.url, ...transport }),
-      limits: new RateLimiter(clock, notify),
+      rateLimiter: new RateLimiter(clock, notify),
       clock,
       auth: new DigestAuth(key),
       credentialsSource: source,
@@ -103,7 +105,7 @@ export function invitationsApiOf(
 ): InvitationsApi {
   const users = new UsersEndpoint(client);
   if (generation === "users") return new UsersAsInvitations(users);
-  return new InvitesEndpoint(client, users, INVITES_API_VERSIONS[generation], clock.now);
+  return new InvitesEndpoint(client, users.listOrgUsers, INVITES_API_VERSIONS[generation], clock.now);
 }
 
 /** What a promise is rejected with. */

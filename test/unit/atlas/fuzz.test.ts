@@ -96,7 +96,7 @@ test("no answer of an error breaks the client or passes for what was asked", asy
       const headers = { "retry-after": retryAfter, "ratelimit-limit": "500", "ratelimit-remaining": left };
       const client = new AtlasClient({
         transport: { send: async () => ({ status, headers, text }) } as unknown as Transport,
-        limits: new RateLimiter(clock, () => {}),
+        rateLimiter: new RateLimiter(clock, () => {}),
         clock,
         auth: new StaticAuth("Bearer token"),
         credentialsSource: "the test",

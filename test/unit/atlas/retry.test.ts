@@ -11,10 +11,10 @@ import {
   classifyFailure,
   type FailureKind,
   parseInvitationRate,
+  RECHECK_DELAY_MS,
   RETRY_POLICIES,
   retryAfterMs,
   retryDelayMs,
-  SETTLE_MS,
 } from "../../../provider/atlas/retry.ts";
 
 const apiError = (status: number, errorCode?: string, detail = "No.") =>
@@ -115,7 +115,7 @@ describe("the delay of a retry", () => {
   });
 
   test("leaves Atlas several times as long to finish an invitation as it was recorded to take", () => {
-    expect(SETTLE_MS).toBeGreaterThan(5 * 358);
+    expect(RECHECK_DELAY_MS).toBeGreaterThan(5 * 358);
   });
 });
 

@@ -2,12 +2,12 @@ import { describe, expect, test } from "vitest";
 import type { OnAccepted } from "../../../provider/lifecycle/membership.ts";
 import type { OrgInvitationState } from "../../../provider/lifecycle/org-invitation-state.ts";
 import type { InvitationsApiVersion } from "../../../provider/settings/settings.ts";
-import { GENERATIONS, lifecycleScene } from "./lifecycle-fixture.ts";
+import { GENERATIONS, lifecycleFixture } from "./lifecycle-fixture.ts";
 
 const PARALLEL = 8;
 
 async function startScene(generation: InvitationsApiVersion) {
-  const scene = await lifecycleScene(generation);
+  const scene = await lifecycleFixture(generation);
   const { organization } = scene;
   return {
     ...scene,

@@ -36,7 +36,7 @@ async function startScene(options?: SimulatedAtlasOptions) {
   const connected = (changes: Partial<typeof account> = {}, baseUrl = atlas.url) => {
     const clientOptions = {
       transport: new Transport({ baseUrl }),
-      limits: new RateLimiter(clock, notify),
+      rateLimiter: new RateLimiter(clock, notify),
       clock,
       credentialsSource: source,
       notify,

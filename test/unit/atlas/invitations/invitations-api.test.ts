@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
-import type { Bounds } from "../../../../provider/atlas/atlas-client.ts";
+import type { Bounds } from "../../../../provider/atlas/bounds.ts";
 import { AtlasApiError, AtlasError, AtlasNetworkError } from "../../../../provider/atlas/errors.ts";
 import type { Access } from "../../../../provider/atlas/invitations/access.ts";
 import {
@@ -19,7 +19,7 @@ import { MemberDirectory } from "../../../../provider/atlas/invitations/member-d
 import type { InvitationsApiVersion } from "../../../../provider/settings/settings.ts";
 import type { Fault } from "../../../support/simulated-atlas/faults.ts";
 import type { Person as StoredPerson } from "../../../support/simulated-atlas/organization.ts";
-import { bounds, clientScene, invitationsApiOf, rejection } from "../client-fixture.ts";
+import { bounds, clientFixture, invitationsApiOf, rejection } from "../client-fixture.ts";
 
 function apiError(status: number, errorCode?: string): AtlasApiError {
   return new AtlasApiError({ status, errorCode, detail: "No.", method: "DELETE", path: "/orgs/1/invites/2" });
@@ -234,8 +234,8 @@ const full: Access = {
 const noRecheck = () => Promise.reject(new Error("It was rechecked."));
 
 describe.each<InvitationsApiVersion>(["v1.0", "v2", "users"])("the API of invitations, %s,", (generation) => {
-  async function startScene(...[options]: Parameters<typeof clientScene>) {
-    const scene = await clientScene(options);
+  async function startScene(...[options]: Parameters<typeof clientFixture>) {
+    const scene = await clientFixture(options);
     const api = invitationsApiOf(generation, scene.client, scene.clock);
     const orgId = scene.organization.id;
     const listings = (by = api): Promise<Listing[]> =>

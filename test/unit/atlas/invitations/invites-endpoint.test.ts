@@ -5,7 +5,7 @@ import {
   InvitesEndpoint,
 } from "../../../../provider/atlas/invitations/invites-endpoint.ts";
 import { UsersEndpoint } from "../../../../provider/atlas/invitations/users-endpoint.ts";
-import { bounds, clientScene, rejection } from "../client-fixture.ts";
+import { bounds, clientFixture, rejection } from "../client-fixture.ts";
 
 // What is of this API alone: `invitations-api.test.ts` has what all generations do alike.
 
@@ -32,8 +32,8 @@ const GENERATIONS = [
 ] as const;
 
 describe.each(GENERATIONS)("the invitations of %s", (generation, root, mediaType) => {
-  async function startScene(...[options]: Parameters<typeof clientScene>) {
-    const scene = await clientScene(options);
+  async function startScene(...[options]: Parameters<typeof clientFixture>) {
+    const scene = await clientFixture(options);
     const connected = (client = scene.client) =>
       new InvitesEndpoint(
         client,

@@ -4,7 +4,7 @@ import type { Listing, PeopleList, Person } from "../../../../provider/atlas/inv
 import { MemberDirectory, type Sought } from "../../../../provider/atlas/invitations/member-directory.ts";
 import type { InvitationsApiVersion } from "../../../../provider/settings/settings.ts";
 import { SimulatedClock } from "../../../support/simulated-clock.ts";
-import { bounds, clientScene, invitationsApiOf, rejection } from "../client-fixture.ts";
+import { bounds, clientFixture, invitationsApiOf, rejection } from "../client-fixture.ts";
 
 const ada = "ada@example.com";
 const bob = "bob@example.com";
@@ -238,8 +238,8 @@ test("the list of users alone tells of a user, and is shared with other look-ups
 describe.each<InvitationsApiVersion>(["v1.0", "v2", "users"])("in the lists of %s", (generation) => {
   const isUsers = generation === "users";
 
-  async function startScene(...[options]: Parameters<typeof clientScene>) {
-    const scene = await clientScene(options);
+  async function startScene(...[options]: Parameters<typeof clientFixture>) {
+    const scene = await clientFixture(options);
     const orgId = scene.organization.id;
     const peopleBy = (client = scene.client, now = scene.clock.now) =>
       new MemberDirectory(

@@ -6,14 +6,14 @@ import {
 } from "../../../../provider/atlas/invitations/invitations-api.ts";
 import { MemberDirectory } from "../../../../provider/atlas/invitations/member-directory.ts";
 import { SunsetFallback } from "../../../../provider/atlas/invitations/sunset-fallback.ts";
-import { bounds, clientScene, invitationsApiOf, rejection } from "../client-fixture.ts";
+import { bounds, clientFixture, invitationsApiOf, rejection } from "../client-fixture.ts";
 
 const ada = "ada@example.com";
 const roles = ["ORG_MEMBER"];
 
 /** Two organizations on one connection, which uses v2 until it is retired, and then users. */
-async function startScene(...[options]: Parameters<typeof clientScene>) {
-  const scene = await clientScene(options);
+async function startScene(...[options]: Parameters<typeof clientFixture>) {
+  const scene = await clientFixture(options);
   const other = scene.atlas.addOrganization({ name: "Other" });
   const auths = new Map<string, Auth>([
     [scene.organization.id, new DigestAuth(scene.key)],

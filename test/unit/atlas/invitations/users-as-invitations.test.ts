@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { MemberDirectory } from "../../../../provider/atlas/invitations/member-directory.ts";
 import { UsersAsInvitations } from "../../../../provider/atlas/invitations/users-as-invitations.ts";
 import { UsersEndpoint } from "../../../../provider/atlas/invitations/users-endpoint.ts";
-import { bounds, clientScene } from "../client-fixture.ts";
+import { bounds, clientFixture } from "../client-fixture.ts";
 
 // Its requests act on members as well, so that each test is about somebody who accepts at some moment:
 // `invitations-api.test.ts` has what all generations do alike.
@@ -12,7 +12,7 @@ const owner = { roles: ["ORG_OWNER"] };
 
 /** A scene in which Ada is pending, and a client of an API key or of a service account that has its credentials. */
 async function startScene(credentials: "apiKey" | "serviceAccount" = "apiKey") {
-  const scene = await clientScene();
+  const scene = await clientFixture();
   const { userId } = scene.organization.invite(ada);
   const client = credentials === "apiKey" ? scene.client : scene.withServiceAccount();
   const api = new UsersAsInvitations(new UsersEndpoint(client));

@@ -4,7 +4,7 @@ import type { Access } from "../../../../provider/atlas/invitations/access.ts";
 import { StaleObservationError } from "../../../../provider/atlas/invitations/invitations-api.ts";
 import { UsersEndpoint } from "../../../../provider/atlas/invitations/users-endpoint.ts";
 import type { SimulatedAtlas } from "../../../support/simulated-atlas/simulated-atlas.ts";
-import { bounds, clientScene, rejection } from "../client-fixture.ts";
+import { bounds, clientFixture, rejection } from "../client-fixture.ts";
 
 // What is of this API alone: `invitations-api.test.ts` has what all generations do alike.
 
@@ -34,8 +34,8 @@ const fullBody = {
 const noRecheck = () => Promise.reject(new Error("It was rechecked."));
 const allowed = () => Promise.resolve();
 
-async function startScene(...[options]: Parameters<typeof clientScene>) {
-  const scene = await clientScene(options);
+async function startScene(...[options]: Parameters<typeof clientFixture>) {
+  const scene = await clientFixture(options);
   const orgId = scene.organization.id;
   const api = new UsersEndpoint(scene.client);
   return {
