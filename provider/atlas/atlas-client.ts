@@ -83,7 +83,7 @@ export class AtlasClient {
     if (parsed.success) return parsed.output;
     // The issue's own message quotes the answer.
     const place = v.getDotPath(parsed.issues[0]);
-    const reason = place ? `its ${place} is missing or of another type` : undefined;
+    const reason = place && `its property ${place} is missing or of another type`;
     throw this.#unexpectedResponse(request, response, reason);
   }
 
@@ -224,9 +224,9 @@ export class AtlasClient {
   #unexpectedResponse(
     request: AtlasRequest,
     response: HttpResponse,
-    reason = `it holds ${describeBody(response.text)}`,
+    reason = describeBody(response.text),
   ): AtlasApiError {
-    return this.#apiError(request, response, { detail: `the endpoint does not answer so: ${reason}` });
+    return this.#apiError(request, response, { detail: `unexpected answer: ${reason}` });
   }
 
   #apiError(

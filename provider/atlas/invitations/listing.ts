@@ -31,12 +31,12 @@ export function parseListing<Schema extends v.GenericSchema>(
       listing.people.push(personOf(parsed.output));
     } else {
       // The issue's own message quotes the answer.
-      const place = v.getDotPath(parsed.issues[0]) ?? "content";
+      const place = v.getDotPath(parsed.issues[0]);
       const { username, id } = v.parse(Identity, entry);
       listing.unusable.push({
         username: username?.toLowerCase(),
         id,
-        reason: `its ${place} is missing or of another type`,
+        reason: place ? `its property ${place} is missing or of another type` : "it is not an object",
       });
     }
   }
