@@ -53,7 +53,7 @@ describe("unlessUnknown", () => {
     expect(await unlessUnknown(Promise.reject(foreignError(status, errorCode)))).toBeUndefined();
   });
 
-  test.each([
+  test.each<readonly [status: number, errorCode: string | undefined]>([
     ...["ORG_NOT_FOUND", "INVALID_ORG_ID", "NOT_ATLAS_ORG"].map((code) => [404, code] as const),
     ...["TEAM_NOT_FOUND", "INVALID_TEAM_ID", "TEAM_NOT_IN_ORG"].map((code) => [404, code] as const),
     ...["GROUP_NOT_FOUND", "INVALID_GROUP_ID"].map((code) => [404, code] as const),
