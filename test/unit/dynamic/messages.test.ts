@@ -301,124 +301,74 @@ describe("an answer of Atlas is displayed as", () => {
   const gone =
     "If the organization is gone, pulumi state delete and the URN forgets the resource; the resource option deletedWith does so for all resources of an organization that the program declares.";
 
-  test.each<[status: number, errorCode: string | undefined, nextSteps: string]>([
-    [
-      401,
-      undefined,
-      ` Atlas does not accept the credentials read from ${key}: check them, and that they still exist.`,
-    ],
-    [
-      403,
-      "UNEXPECTED_ERROR",
-      ` The credentials read from ${key} may not do this: check that they have the role Organization Owner, and their access list.`,
-    ],
-    [405, undefined, " Atlas, or a proxy in front of it, has a failure: try again later."],
-    [302, undefined, " Check the base URL, if you set one, and that no proxy answers in place of Atlas."],
-    [400, "A_CODE_OF_TOMORROW", ""],
-    [
-      403,
-      "IP_ADDRESS_NOT_ON_ACCESS_LIST",
-      " Add the address of this machine to the access list of the API key or service account, in the organization's Access Manager.",
-    ],
-    [
-      401,
-      "NOT_ORG_OWNER",
-      " The API key or service account needs the role Organization Owner in this organization.",
-    ],
-    [404, "GROUP_NOT_FOUND", " Check groupRoleAssignments: the organization has no such project."],
-    [404, "TEAM_NOT_FOUND", " Check teamIds: the organization has no such team."],
-    [
-      403,
-      "CANNOT_DEMOTE_LAST_ORG_OWNER",
-      ' An organization needs an owner: make another member an owner first. Or set onAccepted to "retain" and run pulumi up: destroying the resource then keeps this member.',
-    ],
-    [
-      400,
-      "FEDERATED_USER_ATTRIBUTES_CANNOT_BE_UPDATED",
-      ' An identity provider manages the roles of this person: change them there, declare what Atlas has, or set onAccepted to "retain".',
-    ],
-    [
-      401,
-      "USER_CANNOT_ACCESS_ORG",
-      ` The API key or service account belongs to another organization: check orgId, or use one of this organization. ${gone}`,
-    ],
-    [
-      404,
-      "ORG_NOT_FOUND",
-      ` Check orgId: there is no such organization for this API key or service account. ${gone}`,
-    ],
-    [
-      403,
-      "access_denied",
-      " Wait until some of its tokens expire, within the hour, or share the work with another service account.",
-    ],
-    [
-      400,
-      "DOMAIN_NOT_IN_ALLOW_LIST",
-      " The organization's federation settings do not allow this address: invite another one, or change the settings.",
-    ],
-    [
-      400,
-      "MAX_USERS_PER_ORG_EXCEEDED",
-      " The organization is full: remove members or cancel invitations, which count too, or ask the vendor for a higher limit.",
-    ],
-  ])("%i %s: Atlas says why.%s", async (status, errorCode, nextSteps) => {
-    fixture.atlas.fail(answered(status, errorCode));
-    const answer = errorCode ? `${status} ${errorCode}` : status;
-    expect(await messageFrom(remove())).toBe(`${DELETE} answered ${answer}: Atlas says why.${nextSteps}`);
+  test.each(
+    Object.entries({
+      "401": `Atlas does not accept the credentials read from ${key}: check them, and that they still exist.`,
+      "403 UNEXPECTED_ERROR": `The credentials read from ${key} may not do this: check that they have the role Organization Owner, and their access list.`,
+      "405": "Atlas, or a proxy in front of it, has a failure: try again later.",
+      "302": "Check the base URL, if you set one, and that no proxy answers in place of Atlas.",
+      "400 A_CODE_OF_TOMORROW": "",
+      "403 IP_ADDRESS_NOT_ON_ACCESS_LIST":
+        "Add the address of this machine to the access list of the API key or service account, in the organization's Access Manager.",
+      "401 NOT_ORG_OWNER":
+        "The API key or service account needs the role Organization Owner in this organization.",
+      "404 GROUP_NOT_FOUND": "Check groupRoleAssignments: the organization has no such project.",
+      "404 TEAM_NOT_FOUND": "Check teamIds: the organization has no such team.",
+      "403 CANNOT_DEMOTE_LAST_ORG_OWNER":
+        'An organization needs an owner: make another member an owner first. Or set onAccepted to "retain" and run pulumi up: destroying the resource then keeps this member.',
+      "400 FEDERATED_USER_ATTRIBUTES_CANNOT_BE_UPDATED":
+        'An identity provider manages the roles of this person: change them there, declare what Atlas has, or set onAccepted to "retain".',
+      "401 USER_CANNOT_ACCESS_ORG": `The API key or service account belongs to another organization: check orgId, or use one of this organization. ${gone}`,
+      "404 ORG_NOT_FOUND": `Check orgId: there is no such organization for this API key or service account. ${gone}`,
+      "403 access_denied":
+        "Wait until some of its tokens expire, within the hour, or share the work with another service account.",
+      "400 DOMAIN_NOT_IN_ALLOW_LIST":
+        "The organization's federation settings do not allow this address: invite another one, or change the settings.",
+      "400 MAX_USERS_PER_ORG_EXCEEDED":
+        "The organization is full: remove members or cancel invitations, which count too, or ask the vendor for a higher limit.",
+    }),
+  )("%s: Atlas says why. %s", async (answer, nextSteps) => {
+    const [status, errorCode] = answer.split(" ");
+    fixture.atlas.fail(answered(Number(status), errorCode));
+    const text = [`${DELETE} answered ${answer}: Atlas says why.`, nextSteps].filter(Boolean).join(" ");
+    expect(await messageFrom(remove())).toBe(text);
   });
 });
 
 describe("wrong settings are displayed as", () => {
   const origin = "Set it to an origin, such as https://cloud.mongodb.com.";
 
-  test.each<[text: string, settings: Properties]>([
-    [
-      "There are no credentials for Atlas. Set MONGODB_ATLAS_PUBLIC_KEY and MONGODB_ATLAS_PRIVATE_KEY, or MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET, in the environment. Or set mongodbatlas:publicKey and mongodbatlas:privateKey, or mongodbatlas:clientId and mongodbatlas:clientSecret, in the stack configuration; use pulumi config set --secret for the private key and the secret.",
-      { publicKey: "", privateKey: "" },
-    ],
-    [
-      "mongodbatlas:publicKey is set in the stack configuration, but mongodbatlas:privateKey is not. Set both there, or neither.",
-      { privateKey: "" },
-    ],
-    [
-      "mongodbatlas:publicKey in the arguments of the AtlasProvider is the id of a service account, not the public key of an API key. Set it as mongodbatlas:clientId, with its secret as mongodbatlas:clientSecret.",
-      { publicKey: "mdb_sa_id_1", explicitProvider: "true" },
-    ],
-    [
-      "mongodbatlas:accessToken in the stack configuration is not an access token: it contains characters that never occur in one. Copy it again from Atlas, Organization Access Manager.",
-      { accessToken: "a b" },
-    ],
-    [
-      "The v1.0 API accepts API keys only, but the credentials are from the stack configuration (mongodbatlas:accessToken). Set an API key instead, or the invitations API to v2.",
-      { accessToken: "token", invitationsApi: "v1.0" },
-    ],
-    [
-      'mongodbatlas:invitationsApi is "v3", which is not a version of the invitations API. Set it to one of "v2", "v1.0", "users".',
-      { invitationsApi: "v3" },
-    ],
-    [`mongodbatlas:baseUrl is not a URL. ${origin}`, { baseUrl: "cloud.mongodb.com" }],
-    [
-      `mongodbatlas:baseUrl does not begin with https://, which protects the credentials. ${origin}`,
-      { baseUrl: "http://cloud.mongodb.com" },
-    ],
-    [
-      `mongodbatlas:baseUrl has more than a scheme, a host and a port. ${origin}`,
-      { baseUrl: "https://cloud.mongodb.com/api" },
-    ],
-    [
-      "mongodbatlas:isMongodbgovCloud is true, but mongodbatlas:baseUrl is another server. Remove one of them.",
-      { isMongodbgovCloud: true },
-    ],
-    [
-      'mongodbatlas:isMongodbgovCloud is "yes", which is neither true nor false. Set it to one of them.',
-      { isMongodbgovCloud: "yes" },
-    ],
-    [
-      'mongodbatlas:maxWait is "1d", which is not a duration. Set it to one such as 90s, 30m or 1h.',
-      { maxWait: "1d" },
-    ],
-  ])("%s", async (text, settings) => {
+  test.each(
+    Object.entries<Properties>({
+      "There are no credentials for Atlas. Set MONGODB_ATLAS_PUBLIC_KEY and MONGODB_ATLAS_PRIVATE_KEY, or MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET, in the environment. Or set mongodbatlas:publicKey and mongodbatlas:privateKey, or mongodbatlas:clientId and mongodbatlas:clientSecret, in the stack configuration; use pulumi config set --secret for the private key and the secret.":
+        { publicKey: "", privateKey: "" },
+      "mongodbatlas:publicKey is set in the stack configuration, but mongodbatlas:privateKey is not. Set both there, or neither.":
+        { privateKey: "" },
+      "mongodbatlas:publicKey in the arguments of the AtlasProvider is the id of a service account, not the public key of an API key. Set it as mongodbatlas:clientId, with its secret as mongodbatlas:clientSecret.":
+        { publicKey: "mdb_sa_id_1", explicitProvider: "true" },
+      "mongodbatlas:accessToken in the stack configuration is not an access token: it contains characters that never occur in one. Copy it again from Atlas, Organization Access Manager.":
+        { accessToken: "a b" },
+      "The v1.0 API accepts API keys only, but the credentials are from the stack configuration (mongodbatlas:accessToken). Set an API key instead, or the invitations API to v2.":
+        { accessToken: "token", invitationsApi: "v1.0" },
+      'mongodbatlas:invitationsApi is "v3", which is not a version of the invitations API. Set it to one of "v2", "v1.0", "users".':
+        { invitationsApi: "v3" },
+      [`mongodbatlas:baseUrl is not a URL. ${origin}`]: { baseUrl: "cloud.mongodb.com" },
+      [`mongodbatlas:baseUrl does not begin with https://, which protects the credentials. ${origin}`]: {
+        baseUrl: "http://cloud.mongodb.com",
+      },
+      [`mongodbatlas:baseUrl has more than a scheme, a host and a port. ${origin}`]: {
+        baseUrl: "https://cloud.mongodb.com/api",
+      },
+      "mongodbatlas:isMongodbgovCloud is true, but mongodbatlas:baseUrl is another server. Remove one of them.":
+        { isMongodbgovCloud: true },
+      'mongodbatlas:isMongodbgovCloud is "yes", which is neither true nor false. Set it to one of them.': {
+        isMongodbgovCloud: "yes",
+      },
+      'mongodbatlas:maxWait is "1d", which is not a duration. Set it to one such as 90s, 30m or 1h.': {
+        maxWait: "1d",
+      },
+    }),
+  )("%s", async (text, settings) => {
     for (const [name, value] of Object.entries(settings)) fixture.settings[`mongodbatlas:${name}`] = value;
     expect(await messageFrom(read())).toBe(text);
   });

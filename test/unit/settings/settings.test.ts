@@ -259,11 +259,13 @@ test("any settings resolve to a safe origin, or to an error without a secret", (
       `publick1:${secret}`,
     ),
   );
-  const half = fc.oneof(text, withSecret);
+  const half = fc.oneof(text, withSecret, fc.constant(`mdb_sa_id_${secret}`), fc.constant("one"));
   const settings = fc.record(
     {
       MONGODB_ATLAS_PUBLIC_KEY: half,
       MONGODB_ATLAS_PRIVATE_KEY: half,
+      MONGODB_ATLAS_PUBLIC_API_KEY: half,
+      MCLI_PRIVATE_API_KEY: half,
       MONGODB_ATLAS_CLIENT_ID: half,
       MONGODB_ATLAS_CLIENT_SECRET: half,
       MONGODB_ATLAS_ACCESS_TOKEN: half,
@@ -280,12 +282,13 @@ test("any settings resolve to a safe origin, or to an error without a secret", (
     { requiredKeys: [] },
   );
 
+  const order = fc.constantFrom("environment" as const, "configuration" as const);
   fc.assert(
-    fc.property(settings, fc.boolean(), (values, withKey) => {
+    fc.property(settings, fc.boolean(), order, (values, withKey, first) => {
       const secretKey = { MONGODB_ATLAS_PUBLIC_KEY: "publick1", MONGODB_ATLAS_PRIVATE_KEY: secret };
       try {
         const { credentials, baseUrl, invitationsApi } = resolveSettings(
-          sourcesOf({ ...values, ...(withKey && secretKey) }),
+          sourcesOf({ ...values, ...(withKey && secretKey) }, first),
         );
         expect(credentials.source).not.toContain(secret);
         expect(baseUrl).toMatch(/^(https:\/\/[^/@]+|http:\/\/(127\.[\d.]+|localhost|\[::1\])(:\d+)?)$/);
