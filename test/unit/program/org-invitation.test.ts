@@ -66,13 +66,17 @@ async function registration(...resources: pulumi.Resource[]): Promise<void> {
 const inputsOf = (registered: pulumi.runtime.MockResourceArgs[]) =>
   Object.fromEntries(registered.map(({ name, inputs: { __provider, ...inputs } }) => [name, inputs]));
 
-/** The unhandled error that ends a program. */
+/** The error that ends a program: thrown, or unhandled. */
 async function errorOf(program: () => void): Promise<Error> {
   const listeners = process.listeners("unhandledRejection");
   const errors = new Set<Error>();
   process.removeAllListeners("unhandledRejection");
   process.on("unhandledRejection", (error) => errors.add(error as Error));
-  program();
+  try {
+    program();
+  } catch (error) {
+    errors.add(error as Error);
+  }
   while (errors.size === 0) await new Promise(setImmediate);
   process.removeAllListeners("unhandledRejection");
   for (const listener of listeners) process.on("unhandledRejection", listener);
@@ -229,44 +233,33 @@ test("does not depend on other resources of its component", async () => {
   expect(registered).toHaveLength(3);
 });
 
-test("a person declared twice is an error that names both resources, before the second is registered", async () => {
-  const registered = startProgram();
-  const first = new OrgInvitation("ada", ada);
-  const second = () =>
-    new OrgInvitation("lovelace", { orgId: orgId.toUpperCase(), username: "ADA@Example.com", roles: [] });
+const declaredTwice = (one: string, other: string) =>
+  `ada@example.com in ${orgId} is declared twice, by the resources "${one}" and "${other}". Remove one of them.`;
 
-  expect(second).toThrow(pulumi.RunError);
-  expect(second).toThrow(
-    `ada@example.com in ${orgId} is declared twice, by the resources "ada" and "lovelace". Remove one of them.`,
-  );
+const shouted = { orgId: orgId.toUpperCase(), username: "ADA@Example.com" };
+type Declared = [name: string, args: Partial<OrgInvitationArgs>];
+test.each<[how: string, first: Declared, second: Declared]>([
+  ["values, in any letter case,", ["ada", {}], ["lovelace", shouted]],
+  [
+    "outputs",
+    ["ada", { orgId: pulumi.output(orgId) }],
+    ["lovelace", { username: pulumi.output("ADA@example.com") }],
+  ],
+  ["a promise", ["lovelace", { username: Promise.resolve("ada@example.com") }], ["ada", {}]],
+])(
+  "a person declared twice by %s is an error of one line, before both are registered",
+  async (_, ...both) => {
+    const registered = startProgram();
+    const error = await errorOf(() => {
+      for (const [name, args] of both) new OrgInvitation(name, { ...ada, ...args });
+    });
 
-  await registration(first);
-  expect(registered.map(({ name }) => name)).toEqual(["ada"]);
-});
-
-test("a person declared twice by outputs is the same error, displayed as one line", async () => {
-  const registered = startProgram();
-  const error = await errorOf(() => {
-    new OrgInvitation("ada", { ...ada, orgId: pulumi.output(orgId) });
-    new OrgInvitation("lovelace", { ...ada, username: pulumi.output("ADA@example.com") });
-  });
-
-  const text = `ada@example.com in ${orgId} is declared twice, by the resources "ada" and "lovelace". Remove one of them.`;
-  expect(error).toBeInstanceOf(pulumi.RunError);
-  expect(error.message).toBe(text);
-  expect(error.stack).toBe(text);
-  expect(registered.map(({ name }) => name)).toEqual(["ada"]);
-});
-
-test("a person declared by values and by a promise is the same error", async () => {
-  startProgram();
-  const error = await errorOf(() => {
-    new OrgInvitation("lovelace", { ...ada, username: Promise.resolve("ada@example.com") });
-    new OrgInvitation("ada", ada);
-  });
-
-  expect(error.message).toContain('is declared twice, by the resources "ada" and "lovelace"');
-});
+    const text = declaredTwice("ada", "lovelace");
+    expect(error).toBeInstanceOf(pulumi.RunError);
+    expect({ message: error.message, stack: error.stack }).toEqual({ message: text, stack: text });
+    await vi.waitFor(() => expect(registered.map(({ name }) => name)).toEqual(["ada"]));
+  },
+);
 
 test("one person in two organizations, and two people in one, may be declared", async () => {
   const registered = startProgram();
@@ -293,9 +286,7 @@ test("a person declared twice by resources of one name is an error with their UR
 
     const urn = (name: string) =>
       `urn:pulumi:stack::project::example:index:Team$example:index:${name}$pulumi-nodejs:dynamic/mongodbatlas:OrgInvitation::ada`;
-    expect(error.message).toBe(
-      `ada@example.com in ${orgId} is declared twice, by the resources "${urn("one")}" and "${urn("other")}". Remove one of them.`,
-    );
+    expect(error.message).toBe(declaredTwice(urn("one"), urn("other")));
     expect(registered.filter(({ custom }) => custom)).toHaveLength(1);
   }
 });
