@@ -147,6 +147,7 @@ describe("the server", () => {
     ["true", {}, GOVERNMENT],
     ["false", {}, COMMERCIAL],
     [" ", {}, COMMERCIAL],
+    [" ", { isMongodbgovCloud: "true" }, COMMERCIAL],
     ["true", { "cfg:baseUrl": `${GOVERNMENT}/` }, GOVERNMENT],
     ["false", { "cfg:baseUrl": `${GOVERNMENT}/` }, GOVERNMENT],
     ["true", { MONGODB_ATLAS_BASE_URL: " " }, GOVERNMENT],
