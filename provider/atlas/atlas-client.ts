@@ -1,67 +1,65 @@
 import * as v from "valibot";
 import type { Auth } from "./auth.ts";
+import type { Bounds } from "./bounds.ts";
 import { type Clock, duration } from "./clock.ts";
-import { adviceFor } from "./error-hints.ts";
-import { AtlasApiError, type AtlasApiFailure, AtlasError, sentence } from "./errors.ts";
-import type { Limits } from "./limits/rate-limiter.ts";
-import { type Ending, endingOf, POLICIES, paceOf, retryAfterMs, retryDelayMs, SETTLE_MS } from "./retry.ts";
-import type { Answer, Transport } from "./transport.ts";
+import { hintFor } from "./error-hints.ts";
+import { AtlasApiError, AtlasError, asSentence } from "./errors.ts";
+import type { LimitedRequest, RateLimiter } from "./limits/rate-limiter.ts";
+import type { Notify } from "./notice.ts";
+import { type ApiFailure, describeBody, parseFailure, parseJson } from "./response-body.ts";
+import {
+  classifyFailure,
+  parseInvitationRate,
+  RECHECK_DELAY_MS,
+  RETRY_POLICIES,
+  retryAfterMs,
+  retryDelayMs,
+} from "./retry.ts";
+import type { HttpResponse, Transport } from "./transport.ts";
 
 export interface AtlasClientOptions {
   transport: Transport;
-  limits: Limits;
+  rateLimiter: RateLimiter;
   clock: Clock;
   auth: Auth;
   /** Where the credentials were read, for errors: names, never values. */
   credentialsSource: string;
-  /** Takes the one line that tells the user of a wait. */
-  notify: (line: string) => void;
-  /** Takes one line a request, where the user asked for them. */
-  debug?: ((line: string) => void) | undefined;
+  /** Shows waits and, with `debug`, each request. */
+  notify: Notify;
+  /** Whether each request is shown, without headers and bodies. @default false */
+  debug?: boolean;
 }
 
-/** What bounds an operation as a whole: its requests, look-ups, tokens and waits. */
-export interface Bounds {
-  /** When it is given up, in ms of the monotonic clock. */
-  until: number;
-  /** Aborted when the run is cancelled: nothing more is sent then. */
-  signal?: AbortSignal | undefined;
-  /** Whether it is a recheck that a request waits for which has its credentials already. */
-  isRecheck?: boolean;
-}
-
-export interface AtlasRequest {
+export interface AtlasRequest extends LimitedRequest {
   method: "GET" | "POST" | "PATCH" | "DELETE";
   /** The path, with its query. */
   path: string;
   /** The media type that names the version of the API, for `Accept` and for the body. */
   mediaType: string;
-  /** A document; or a form, where the endpoint takes one. */
+  /** A JSON document. An endpoint that takes a form has a `form` instead. */
   body?: object | undefined;
   form?: Record<string, string>;
-  /** Whom or what it is about, for the line that says who waits. */
-  subject: string;
   bounds: Bounds;
-  /** Whether Atlas sends an e-mail for it. */
-  invites?: boolean;
   /**
-   * Called immediately before the request is sent again although Atlas may have carried it out, and before it is sent
-   * after a wait, of whatever kind: throws where the work is done, or where what the request is based on has
-   * changed. A POST without it is never repeated in the first case.
+   * Looks up whether the request should still be sent; throws a `StaleObservationError` if not. Called immediately
+   * before the request is sent after a wait, and before a retry of a request that Atlas may have carried out. A POST
+   * without it is not retried in the second case.
    */
-  recheck?: ((bounds: Bounds) => Promise<void>) | undefined;
-  /** Whether `recheck` is called before the first try, too. */
+  recheck?: Recheck | undefined;
+  /** Whether `recheck` is called before the first attempt, too. */
   isUnchecked?: boolean;
 }
 
-// Below this, a wait is not worth a line.
-const WORTH_A_LINE_MS = 2_000;
-// A wait in which people can act: the round trip of a challenge is shorter. An invitation is based on a list that may
-// be half a minute old anyway (`People`).
+export type Recheck = (bounds: Bounds) => Promise<void>;
+
+// A shorter wait is not shown to the user.
+const MIN_REPORTED_WAIT_MS = 2_000;
+// People can accept or leave during a longer wait. The round trip of a challenge is shorter. An invitation tolerates
+// more, as its look-up may be 30 s old already (`MemberDirectory`).
 const RECHECK_AFTER_MS = 500;
 const RECHECK_INVITATION_AFTER_MS = 10_000;
 
-/** The Atlas Administration API: one kind of credentials, and one policy for everything that can go wrong. */
+/** The Atlas Administration API: credentials, limits, retries and errors of every request are handled here. */
 export class AtlasClient {
   readonly #options: AtlasClientOptions;
 
@@ -70,239 +68,199 @@ export class AtlasClient {
   }
 
   /**
-   * Sends a request that is answered with a document, and parses it.
+   * Sends a request and parses the document of the answer.
    *
-   * @throws AtlasApiError for an error, and for an answer that is not what `schema` promises.
+   * @throws AtlasApiError for an error, and for an answer that `schema` does not describe.
    * @throws AtlasNetworkError when no complete answer came.
+   * @throws AtlasError "waitTooLong" or "cancelled", and what `recheck` throws.
    */
   async fetch<Schema extends v.GenericSchema>(
     request: AtlasRequest,
     schema: Schema,
   ): Promise<v.InferOutput<Schema>> {
-    const answer = await this.#send(request);
-    const parsed = v.safeParse(schema, parseJson(answer.text));
+    const response = await this.#send(request);
+    const parsed = v.safeParse(schema, parseJson(response.text));
     if (parsed.success) return parsed.output;
     // The issue's own message quotes the answer.
     const place = v.getDotPath(parsed.issues[0]);
-    throw this.#unexpected(request, answer, place ? `its ${place} is missing or of another kind` : undefined);
+    const reason = place ? `its ${place} is missing or of another type` : undefined;
+    throw this.#unexpectedResponse(request, response, reason);
   }
 
   /**
-   * Sends a request that is answered with nothing, or, as the v1.0 page says, with an empty document.
+   * Sends a request whose answer is empty or, as the v1.0 page says, an empty document.
    *
-   * @throws AtlasApiError for an error, and for any other answer.
-   * @throws AtlasNetworkError when no complete answer came.
+   * @throws as `fetch`.
    */
-  async command(request: AtlasRequest): Promise<true> {
-    const answer = await this.#send(request);
-    if (answer.text.trim() === "" || v.is(v.strictObject({}), parseJson(answer.text))) return true;
-    throw this.#unexpected(request, answer);
+  async sendWithoutBody(request: AtlasRequest): Promise<true> {
+    const response = await this.#send(request);
+    if (response.text.trim() === "" || v.is(v.strictObject({}), parseJson(response.text))) return true;
+    throw this.#unexpectedResponse(request, response);
   }
 
-  /** The answer that was asked for, however often it takes. */
-  async #send(request: AtlasRequest): Promise<Answer> {
-    const { limits, clock } = this.#options;
-    const freshness: Freshness = {
+  /** Sends the request until it succeeds, fails for good, or may not be retried. */
+  async #send(request: AtlasRequest): Promise<HttpResponse> {
+    const { rateLimiter, clock } = this.#options;
+    const observation: Observation = {
       checkedAt: request.isUnchecked ? Number.NEGATIVE_INFINITY : clock.monotonic(),
       mayBeDone: false,
-      failed: false,
+      recheckFailed: false,
     };
-    for (let tries = 1, failures = 0; ; tries++) {
-      await limits.turn(request, request.bounds.until);
-      const outcome = await this.#try(request, freshness, tries);
-      if (!("error" in outcome)) return outcome.answer;
-      // The recheck has repeated its own requests already.
-      if (freshness.failed) throw outcome.error;
-      const ending = endingOf(outcome.error);
-      // A request that was told to wait has not failed.
-      if (POLICIES[ending].tries) failures += 1;
-      await this.#prepareRepeat(request, { ...outcome, ending, tries, failures });
-      freshness.mayBeDone = POLICIES[ending].repeat === "lookFirst";
+    for (let attempts = 1, countedAttempts = 0; ; attempts++) {
+      await rateLimiter.acquire(request, request.bounds.deadline);
+      const attempt = await this.#attempt(request, observation, attempts);
+      if (!("error" in attempt)) return attempt.response;
+      // The recheck has retried its own requests.
+      if (observation.recheckFailed) throw attempt.error;
+      const { retry, maxAttempts } = RETRY_POLICIES[classifyFailure(attempt.error)];
+      // An attempt that Atlas's limits delayed does not count.
+      if (maxAttempts) countedAttempts += 1;
+      await this.#waitForRetry(request, { ...attempt, attempts, countedAttempts });
+      observation.mayBeDone = retry === "afterRecheck";
     }
   }
 
-  async #try(
+  async #attempt(
     request: AtlasRequest,
-    freshness: Freshness,
-    tries: number,
-  ): Promise<{ answer: Answer } | Failed> {
-    const { limits, clock, debug } = this.#options;
-    const askedAt = clock.monotonic();
-    let said: unknown = "no answer";
+    observation: Observation,
+    attempts: number,
+  ): Promise<{ response: HttpResponse } | FailedAttempt> {
+    const { rateLimiter, clock, debug, notify } = this.#options;
+    const { method, path } = request;
+    const startedAt = clock.monotonic();
+    let outcome: unknown = "no answer";
     try {
-      await this.#recheckUnlessFresh(request, freshness, request.bounds);
-      const answer = await this.#exchange(request, freshness);
-      said = answer.status;
-      limits.observe(request, answer);
-      if (answer.status < 300) return { answer };
-      const failure = failureOf(answer);
-      return { answer, failure, error: this.#error(request, answer, failure) };
+      await this.#recheckIfOld(request, observation, request.bounds);
+      const response = await this.#authenticateAndSend(request, observation);
+      outcome = response.status;
+      rateLimiter.updateFromHeaders(request, response);
+      if (response.status < 300) return { response };
+      const failure = parseFailure(response.text);
+      return { response, failure, error: this.#apiError(request, response, failure) };
     } catch (error) {
       return { error };
     } finally {
-      const tookMs = Math.round(clock.monotonic() - askedAt);
-      debug?.(`${request.method} ${request.path} ${said} ${tookMs} ms, try ${tries}`);
+      const text = `${method} ${path} ${outcome} ${Math.round(clock.monotonic() - startedAt)} ms, attempt ${attempts}`;
+      if (debug) notify({ severity: "debug", text });
     }
   }
 
-  /** A token that has to be renewed, or a challenge that is slow, is a wait like any other. */
-  async #recheckUnlessFresh(
-    { recheck, invites, method, path }: AtlasRequest,
-    freshness: Freshness,
+  async #recheckIfOld(
+    { recheck, invites, subject }: AtlasRequest,
+    observation: Observation,
     bounds: Bounds,
   ): Promise<void> {
     const { clock } = this.#options;
-    const freshForMs = invites ? RECHECK_INVITATION_AFTER_MS : RECHECK_AFTER_MS;
-    if (recheck && (freshness.mayBeDone || clock.monotonic() - freshness.checkedAt > freshForMs)) {
-      freshness.failed = true;
+    const maxAgeMs = invites ? RECHECK_INVITATION_AFTER_MS : RECHECK_AFTER_MS;
+    if (recheck && (observation.mayBeDone || clock.monotonic() - observation.checkedAt > maxAgeMs)) {
+      observation.recheckFailed = true;
       await recheck(bounds);
-      freshness.failed = false;
-      freshness.checkedAt = clock.monotonic();
-      freshness.mayBeDone = false;
+      observation.recheckFailed = false;
+      observation.checkedAt = clock.monotonic();
+      observation.mayBeDone = false;
     }
     if (bounds.signal?.aborted) {
-      throw new AtlasError(`The run was cancelled before ${method} ${path} was sent.`);
+      throw new AtlasError("cancelled", `The request for ${subject} was not sent: the run was cancelled.`);
     }
   }
 
-  #exchange(request: AtlasRequest, freshness: Freshness): Promise<Answer> {
-    const { method, path, mediaType, body, form, bounds } = request;
+  #authenticateAndSend(request: AtlasRequest, observation: Observation): Promise<HttpResponse> {
+    const { method, path, mediaType, body, form, bounds, recheck, invites } = request;
     const { auth, transport } = this.#options;
     const contentType = form ? "application/x-www-form-urlencoded" : body && mediaType;
     const content = form ? new URLSearchParams(form).toString() : body && JSON.stringify(body);
     return auth.send({ method, target: path, bounds }, async (authorization) => {
-      // Atlas carries nothing out without one.
-      if (authorization) await this.#recheckUnlessFresh(request, freshness, { ...bounds, isRecheck: true });
-      const message = {
-        method,
-        target: path,
-        headers: {
-          accept: mediaType,
-          ...(authorization && { authorization }),
-          ...(contentType && { "content-type": contentType }),
-        },
-        body: content,
+      // A token that is renewed, or a slow challenge, is a wait, too. Without credentials Atlas carries nothing out.
+      if (authorization) await this.#recheckIfOld(request, observation, { ...bounds, isRecheck: true });
+      const headers = {
+        accept: mediaType,
+        ...(authorization && { authorization }),
+        ...(contentType && { "content-type": contentType }),
       };
-      // What a look has just allowed does not wait behind other requests for a connection.
-      return transport.exchange(message, Boolean(authorization && request.recheck && !request.invites));
+      // A request that was just rechecked does not wait behind others for a connection.
+      const isFirst = Boolean(authorization && recheck && !invites);
+      return transport.send({ method, target: path, headers, body: content, signal: bounds.signal }, isFirst);
     });
   }
 
   /** Waits as the policy says; throws where the request is not to be sent again. */
-  async #prepareRepeat(
+  async #waitForRetry(
     request: AtlasRequest,
-    { error, answer, failure, ending, tries, failures }: Failed & History,
+    { error, response, failure, attempts, countedAttempts }: FailedAttempt & Attempts,
   ): Promise<void> {
-    const { limits, clock, notify } = this.#options;
-    const { until } = request.bounds;
-    const { repeat, tries: most, wait } = POLICIES[ending];
-    const isBlind = repeat === "lookFirst" && request.method === "POST" && !request.recheck;
-    if (repeat === "never" || isBlind) throw error;
-    if (failures === most) throw noted(error, `Tried ${tries} times.`);
+    const { rateLimiter, clock, notify } = this.#options;
+    const { deadline, signal } = request.bounds;
+    const kind = classifyFailure(error);
+    const { retry, maxAttempts, wait } = RETRY_POLICIES[kind];
+    const mayBeSentTwice = retry === "afterRecheck" && request.method === "POST" && !request.recheck;
+    if (retry === "never" || mayBeSentTwice) throw error;
+    if (countedAttempts === maxAttempts) throw appendToMessage(error, `Tried ${attempts} times.`);
 
-    if (wait === "gate" && request.invites && failure) {
-      limits.throttled(paceOf(failure.parameters, failure.detail));
-    } else {
-      const asked = answer && retryAfterMs(answer.headers["retry-after"], clock.now());
-      // Atlas may still be at work on an invitation whose answer was lost.
-      const floorMs = repeat === "lookFirst" && request.invites ? SETTLE_MS : 0;
-      // A Retry-After of 0 s still gets a backoff.
-      const waitMs = asked
-        ? Math.max(asked, floorMs)
-        : retryDelayMs({ attempts: tries, random: clock.random(), floorMs });
-      if (clock.monotonic() + waitMs > until) {
-        const wait = `Waiting ${duration(waitMs)} more for it is longer than mongodbatlas:maxWait allows.`;
-        throw noted(error, wait);
-      }
-      if (ending === "limited") {
-        limits.exhausted(request, waitMs);
-      } else {
-        if (waitMs - floorMs >= WORTH_A_LINE_MS) {
-          notify(`${request.subject} waits ${duration(waitMs)}: ${sentence(error)}`);
-        }
-        await clock.sleep(waitMs);
-      }
+    if (wait === "queue" && request.invites && failure) {
+      rateLimiter.onInvitationThrottle(parseInvitationRate(failure.parameters, failure.detail));
+      return;
     }
+    const retryAfter = response && retryAfterMs(response.headers["retry-after"], clock.now());
+    const floorMs = retry === "afterRecheck" && request.invites ? RECHECK_DELAY_MS : 0;
+    // `Retry-After: 0` still gets a backoff.
+    const waitMs = retryAfter
+      ? Math.max(retryAfter, floorMs)
+      : retryDelayMs({ attempts, random: clock.random(), floorMs });
+    if (clock.monotonic() + waitMs > deadline) {
+      const text = `The next attempt would be in ${duration(waitMs)}, longer than one operation may wait.`;
+      throw new AtlasError("waitTooLong", `${asSentence(error)} ${text}`, { cause: error });
+    }
+    if (kind === "rateLimited") {
+      rateLimiter.onTooManyRequests(request, waitMs);
+      return;
+    }
+    if (waitMs - floorMs >= MIN_REPORTED_WAIT_MS) {
+      const text = `Retrying the request for ${request.subject} in ${duration(waitMs)}: ${asSentence(error)}`;
+      notify({ severity: "info", text, subject: request.person });
+    }
+    await clock.sleep(waitMs, signal);
   }
 
-  #unexpected(request: AtlasRequest, answer: Answer, reason = `it holds ${nature(answer)}`): AtlasApiError {
-    return this.#error(request, answer, {
-      detail: `this is not an answer that the endpoint promises: ${reason}`,
-    });
-  }
-
-  #error(
-    { method, path }: AtlasRequest,
-    { status }: Answer,
-    failure: Pick<AtlasApiFailure, "errorCode" | "detail">,
+  #unexpectedResponse(
+    request: AtlasRequest,
+    response: HttpResponse,
+    reason = `it holds ${describeBody(response.text)}`,
   ): AtlasApiError {
-    const advice = adviceFor(status, failure.errorCode, this.#options.credentialsSource);
-    return new AtlasApiError({ ...failure, status, method, path, advice });
+    return this.#apiError(request, response, { detail: `the endpoint does not answer so: ${reason}` });
+  }
+
+  #apiError(
+    { method, path }: AtlasRequest,
+    { status }: HttpResponse,
+    { errorCode, detail }: Pick<ApiFailure, "errorCode" | "detail">,
+  ): AtlasApiError {
+    const hint = hintFor(status, errorCode, this.#options.credentialsSource);
+    return new AtlasApiError({ errorCode, detail, status, method, path, hint });
   }
 }
 
-/** How old the look-up is that a request is based on. */
-interface Freshness {
+/** What is known about the person whom a request is about. */
+interface Observation {
   /** In ms of the monotonic clock. */
   checkedAt: number;
-  /** Whether an earlier try may have been carried out. */
+  /** Whether Atlas may have carried out an earlier attempt. */
   mayBeDone: boolean;
-  /** Whether the recheck has thrown. */
-  failed: boolean;
+  recheckFailed: boolean;
 }
 
-interface Failed {
+interface FailedAttempt {
   error: unknown;
-  answer?: Answer;
-  failure?: Failure;
+  response?: HttpResponse;
+  failure?: ApiFailure;
 }
 
-interface History {
-  ending: Ending;
-  tries: number;
-  /** The tries of which there may be only so many. */
-  failures: number;
+interface Attempts {
+  attempts: number;
+  /** The attempts that count towards `RetryPolicy.maxAttempts`. */
+  countedAttempts: number;
 }
-
-type Failure = Pick<AtlasApiFailure, "errorCode" | "detail"> & { parameters: unknown[] };
 
 /** The same error, with one more sentence. */
-function noted(error: unknown, note: string): Error {
-  return Object.assign(error as Error, { message: `${sentence(error)} ${note}` });
-}
-
-/** Recorded errors lack the code, carry null, or are empty or HTML: nothing in them is relied on. */
-const ApiError = v.object({
-  errorCode: v.fallback(v.optional(v.string()), undefined),
-  detail: v.fallback(v.optional(v.string()), undefined),
-  reason: v.fallback(v.optional(v.string()), undefined),
-  parameters: v.fallback(v.array(v.unknown()), []),
-  // The token endpoint's own, by OAuth 2.0 (RFC 6749, 5.2); elsewhere `error` is the status.
-  error: v.fallback(v.optional(v.string()), undefined),
-  error_description: v.fallback(v.optional(v.string()), undefined),
-});
-
-function failureOf(answer: Answer): Failure {
-  const parsed = v.safeParse(ApiError, parseJson(answer.text));
-  if (!parsed.success) return { detail: `with ${nature(answer)}`, parameters: [] };
-  const { errorCode, error, detail, error_description, reason, parameters } = parsed.output;
-  return {
-    errorCode: errorCode ?? error,
-    detail: detail || error_description || reason || "without a reason",
-    parameters,
-  };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function nature({ text }: Answer): string {
-  if (text.trim() === "") return "an empty body";
-  if (parseJson(text) !== undefined) return "JSON of another kind";
-  return text.trimStart().startsWith("<") ? "HTML" : "something that is not whole JSON";
+function appendToMessage(error: unknown, text: string): Error {
+  return Object.assign(error as Error, { message: `${asSentence(error)} ${text}` });
 }

@@ -1,33 +1,30 @@
-/** What to do about an error of Atlas that is not about the person: `errorCode` first, then the status. */
-export function adviceFor(
+/** What to check about an error of Atlas that is not about the person: by `errorCode`, else by the status. */
+export function hintFor(
   status: number,
   errorCode: string | undefined,
-  credentials: string,
+  credentialsSource: string,
 ): string | undefined {
-  const byCode = ADVICE.find(([codes]) => errorCode !== undefined && codes.includes(errorCode));
+  const byCode = HINTS.find(([codes]) => errorCode !== undefined && codes.includes(errorCode));
   if (byCode) return byCode[1];
-  // A digest 401 says the same of a wrong public key, a wrong private key and no key at all (recorded).
+  // Digest answers 401 alike for a wrong public key, a wrong private key and no key at all (recorded).
   if (status === 401) {
-    return `Atlas does not accept the credentials read from ${credentials}: check them, and that they still exist.`;
+    return `Atlas does not accept the credentials read from ${credentialsSource}: check them, and that they still exist.`;
   }
   if (status === 403) {
-    return `The credentials read from ${credentials} may not do this: check that they have the role Organization Owner, and their access list.`;
+    return `The credentials read from ${credentialsSource} may not do this: check that they have the role Organization Owner, and their access list.`;
   }
-  // A 405 is documented for an upgrade of Atlas; a 408 comes from a proxy on the way.
+  // A 405 is documented for an upgrade of Atlas. A proxy answers 408.
   if (status >= 500 || status === 405 || status === 408) {
-    return "The trouble is at Atlas, or at a proxy on the way: try again later.";
+    return "Atlas, or a proxy in front of it, has a failure: try again later.";
   }
-  // An answer of 200 comes here when it is not Atlas's; Atlas redirects nothing, and mostly names what is not there.
+  // A 2xx comes here when its body is not Atlas's. Atlas never redirects, and its 404s usually have an errorCode.
   if (status < 400 || (status === 404 && errorCode === undefined)) {
-    return "Check that no proxy answers in place of Atlas, and the base URL, if you set one.";
+    return "Check the base URL, if you set one, and that no proxy answers in place of Atlas.";
   }
   return undefined;
 }
 
-const ORGANIZATION_GONE =
-  "Where the organization is gone, pulumi state delete and the URN forgets the resource; the resource option deletedWith does so for all that end with an organization that the program declares.";
-
-const ADVICE: [codes: string[], advice: string][] = [
+const HINTS: [errorCodes: string[], hint: string][] = [
   [
     // The last three are the names that Atlas's error page still prints.
     [
@@ -53,7 +50,7 @@ const ADVICE: [codes: string[], advice: string][] = [
   ],
   [
     ["CANNOT_DEMOTE_LAST_ORG_OWNER", "CANNOT_DELETE_LAST_ADMIN"],
-    'An organization needs an owner: make somebody else one first, or set onAccepted to "retain" and run pulumi up: destroying the resource then keeps this one.',
+    "An organization needs an owner: make another member an owner first.",
   ],
   [
     ["FEDERATED_USER_ATTRIBUTES_CANNOT_BE_UPDATED"],
@@ -61,16 +58,16 @@ const ADVICE: [codes: string[], advice: string][] = [
   ],
   [
     ["USER_CANNOT_ACCESS_ORG"],
-    `The API key or service account belongs to another organization: check orgId, or use one of this organization. ${ORGANIZATION_GONE}`,
+    "The API key or service account belongs to another organization: check orgId, or use one of this organization.",
   ],
   [
     ["ORG_NOT_FOUND", "INVALID_ORG_ID", "NOT_ATLAS_ORG"],
-    `Check orgId: there is no such organization for this API key or service account. ${ORGANIZATION_GONE}`,
+    "Check orgId: there is no such organization for this API key or service account.",
   ],
   [
-    // Of the token endpoint, where a service account has a hundred active tokens.
+    // Of the token endpoint, when a service account has a hundred active tokens.
     ["access_denied"],
-    "Wait until some of its tokens expire, within the hour, or use another service account for some of the stacks.",
+    "Wait until some of its tokens expire, within the hour, or share the work with another service account.",
   ],
   [
     ["DOMAIN_NOT_IN_ALLOW_LIST", "USER_ORGS_RESTRICTED"],

@@ -1,11 +1,44 @@
-/** Every error that this package raises on purpose. */
-export class AtlasError extends Error {
-  override readonly name: string = "AtlasError";
-}
+/** Why a request to Atlas, or a look-up, did not succeed. */
+export type AtlasErrorKind =
+  /** Atlas answered with an error, or with something that the endpoint does not promise: an {@link AtlasApiError}. */
+  | "api"
+  /** No complete answer came: an {@link AtlasNetworkError}. */
+  | "network"
+  /** The certificate of the server is not trusted. */
+  | "untrustedCertificate"
+  /** The proxy of the environment is not a URL. */
+  | "invalidProxy"
+  /** Atlas's limits would take longer than the operation may wait. */
+  | "waitTooLong"
+  /** The run was cancelled before the request was sent. */
+  | "cancelled"
+  /** What the request was based on has changed. */
+  | "stale"
+  /** Atlas issued no access token for the service account. */
+  | "noToken"
+  /** The pages of a list did not fit together. */
+  | "inconsistentPages"
+  /** The entry of a list about the person cannot be used. */
+  | "unusableEntry"
+  /** A look-up failed, so that the status of the person is unknown. */
+  | "unknownPerson"
+  /** Atlas has a membership status that this version does not know. */
+  | "unknownStatus";
 
-/** The settings do not allow a request: no credentials, half a pair, a server that is not one. */
-export class AtlasConfigError extends AtlasError {
-  override readonly name = "AtlasConfigError";
+/**
+ * Every error that this package raises on purpose.
+ *
+ * `message` says what happened and why, in words that fit every tool. An adapter adds the next step in the words of its
+ * tool, by `kind`.
+ */
+export class AtlasError<Kind extends string = AtlasErrorKind> extends Error {
+  override readonly name: string = "AtlasError";
+  readonly kind: Kind;
+
+  constructor(kind: NoInfer<Kind>, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
 }
 
 /** No complete answer came from Atlas: no connection, a timeout, or an answer that broke off. */
@@ -17,7 +50,7 @@ export class AtlasNetworkError extends AtlasError {
   readonly sent: boolean;
 
   constructor(method: string, path: string, reason: string, sent = true) {
-    super(`${method} ${path}: ${reason}`);
+    super("network", `${method} ${path}: ${reason}`);
     this.method = method;
     this.path = path;
     this.sent = sent;
@@ -34,8 +67,8 @@ export interface AtlasApiFailure {
   detail: string;
   method: string;
   path: string;
-  /** What to do next. */
-  advice?: string | undefined;
+  /** What to check, in Atlas or in the settings. */
+  hint?: string | undefined;
 }
 
 /** Atlas answered, and the answer is an error or not what the endpoint promises. */
@@ -47,9 +80,9 @@ export class AtlasApiError extends AtlasError {
   readonly method: string;
   readonly path: string;
 
-  constructor({ status, errorCode, detail, method, path, advice }: AtlasApiFailure) {
+  constructor({ status, errorCode, detail, method, path, hint }: AtlasApiFailure) {
     const answer = `${method} ${path} answered ${status}${errorCode ? ` ${errorCode}` : ""}: ${detail}`;
-    super(advice ? `${answer}${/[.!?]$/.test(detail) ? "" : "."} ${advice}` : answer);
+    super("api", hint ? `${answer}${/[.!?]$/.test(detail) ? "" : "."} ${hint}` : answer);
     this.status = status;
     this.errorCode = errorCode;
     this.detail = detail;
@@ -64,7 +97,7 @@ export function isAtlasApiError(error: unknown): error is AtlasApiError {
 }
 
 /** The message of an error, so that another sentence can follow. */
-export function sentence(error: unknown): string {
+export function asSentence(error: unknown): string {
   const { message } = error as Error;
   return /[.!?]$/.test(message) ? message : `${message}.`;
 }

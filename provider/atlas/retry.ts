@@ -1,60 +1,60 @@
 import { AtlasNetworkError, isAtlasApiError } from "./errors.ts";
 
-/** How a request ended that did not succeed, as far as repeating it goes. */
-export type Ending = "throttled" | "limited" | "unsent" | "unavailable" | "lost" | "final";
+/** How a request failed, as far as its retry goes. */
+export type FailureKind = "throttled" | "rateLimited" | "notSent" | "unavailable" | "lost" | "permanent";
 
-/** Whether to repeat a request, how often, and how long to wait before. */
-export interface Policy {
-  /** `lookFirst`: Atlas may have done the work. What is not idempotent is repeated only after a look. */
-  repeat: "always" | "lookFirst" | "never";
-  /** How many times a request is sent at the most; without it, as often as the budget of waiting allows. */
-  tries?: number;
-  /** `gate`: everybody waits, and goes at Atlas's pace; `backoff`: as long as Atlas asks, or exponentially. */
-  wait?: "gate" | "backoff";
+/** Whether a request is retried, how often, and how long it waits before. */
+export interface RetryPolicy {
+  /** `afterRecheck`: Atlas may have carried the request out, so that an invitation is sent again only after a look-up. */
+  retry: "always" | "afterRecheck" | "never";
+  /** How often a request is sent at most. @default as often as its deadline allows */
+  maxAttempts?: number;
+  /** `queue`: all requests wait in the queue of the limit. `backoff`: as long as `Retry-After` says, or exponentially. */
+  wait?: "queue" | "backoff";
 }
 
-/** Everything that is ever repeated, and how. */
-export const POLICIES: Record<Ending, Policy> = {
+/** Every failure that is retried, and how. */
+export const RETRY_POLICIES: Record<FailureKind, RetryPolicy> = {
   // 400 with the code of the invitation throttle: about ten invitations a minute (recorded).
-  throttled: { repeat: "always", wait: "gate" },
+  throttled: { retry: "always", wait: "queue" },
   // 429: the token bucket of the organization, or of the token endpoint, is empty.
-  limited: { repeat: "always", wait: "backoff" },
+  rateLimited: { retry: "always", wait: "backoff" },
   // No connection was opened.
-  unsent: { repeat: "always", wait: "backoff", tries: 6 },
-  // Atlas, or a proxy in front of it, failed, perhaps after Atlas had done the work.
-  unavailable: { repeat: "lookFirst", wait: "backoff", tries: 6 },
-  // The connection broke, or the time ran out, before the whole answer was there.
-  lost: { repeat: "lookFirst", wait: "backoff", tries: 6 },
-  final: { repeat: "never" },
+  notSent: { retry: "always", wait: "backoff", maxAttempts: 6 },
+  // Atlas, or a proxy in front of it, failed, perhaps after Atlas had carried the request out.
+  unavailable: { retry: "afterRecheck", wait: "backoff", maxAttempts: 6 },
+  // The connection broke, or timed out, before the whole answer had arrived.
+  lost: { retry: "afterRecheck", wait: "backoff", maxAttempts: 6 },
+  permanent: { retry: "never" },
 };
 
-// 520 to 524 are a proxy's words for a server behind it that failed or was late (Cloudflare, "5xx errors").
+// A proxy answers 520 to 524 for a server behind it that failed or timed out (Cloudflare, "5xx errors").
 const UNAVAILABLE = [408, 500, 502, 503, 504, 520, 521, 522, 523, 524];
 const THROTTLE_CODES = ["INVITATIONS_RATE_LIMITED_IP", "RATE_LIMITED_IP"];
 
 /** By status, error code and class, never by the text of a message. */
-export function endingOf(error: unknown): Ending {
-  if (error instanceof AtlasNetworkError) return error.sent ? "lost" : "unsent";
-  if (!isAtlasApiError(error)) return "final";
+export function classifyFailure(error: unknown): FailureKind {
+  if (error instanceof AtlasNetworkError) return error.sent ? "lost" : "notSent";
+  if (!isAtlasApiError(error)) return "permanent";
   const { status, errorCode = "" } = error;
-  if (status === 429) return "limited";
+  if (status === 429) return "rateLimited";
   if (status === 400 && THROTTLE_CODES.includes(errorCode)) return "throttled";
-  return UNAVAILABLE.includes(status) ? "unavailable" : "final";
+  return UNAVAILABLE.includes(status) ? "unavailable" : "permanent";
 }
 
-/** Exponential with full jitter: up to 0.5 s after the first try, twice that after each further one, 30 s at most. */
-export function backoffMs(tries: number, random: number): number {
-  return random * Math.min(30_000, 500 * 2 ** (tries - 1));
+/** Exponential with full jitter: up to 0.5 s after the first attempt, doubled after each further one, at most 30 s. */
+export function backoffMs(attempts: number, random: number): number {
+  return random * Math.min(30_000, 500 * 2 ** (attempts - 1));
 }
 
 /**
- * How long a POST that may have been carried out is left alone before Atlas is asked what became of it. Atlas takes
- * 326 to 358 ms for an invitation (recorded), and goes on when the connection breaks: a look that comes sooner
- * misses the invitation, and a second e-mail is sent.
+ * How long to wait before the recheck of an invitation whose answer was lost. Atlas takes 326 to 358 ms for an invitation
+ * (recorded), and goes on when the connection breaks: an earlier look-up misses the invitation, and a second e-mail is
+ * sent.
  */
-export const SETTLE_MS = 2_000;
+export const RECHECK_DELAY_MS = 2_000;
 
-/** How long to wait before a retry: at least `floorMs`, and the backoff after so many attempts on top of it. */
+/** How long to wait before a retry: `floorMs`, and the backoff after so many attempts on top of it. */
 export function retryDelayMs({
   attempts,
   random,
@@ -70,26 +70,26 @@ export function retryDelayMs({
 /** The wait that a `Retry-After` header asks for, in seconds or as a date; `undefined` for anything else. */
 export function retryAfterMs(header: string | string[] | undefined, now: number): number | undefined {
   const value = [header].flat()[0]?.trim() ?? "";
-  // What is longer counts as so long (RFC 9111, 1.2.2).
+  // A larger number counts as 2^31 (RFC 9111, 1.2.2).
   if (/^\d+$/.test(value)) return Math.min(Number(value), 2 ** 31) * 1000;
-  // A date begins with its weekday (RFC 9110, 5.6.7): what else Date.parse takes is no date here.
+  // A date begins with its weekday (RFC 9110, 5.6.7). Date.parse accepts more than that.
   const date = /^[A-Z][a-z]{2,8},? /.test(value) ? Date.parse(value) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
-/** So many invitations in so long a time. */
-export interface Pace {
+/** How many invitations Atlas accepts in a window of time. */
+export interface InvitationRate {
   invitations: number;
   windowMs: number;
 }
 
-/** The pace that the throttle names, in its sentence or in its parameters; ten a minute where it names none. */
-export function paceOf(parameters: readonly unknown[], detail: string): Pace {
+/** The rate that the throttle's answer names, in its sentence or in its parameters; ten a minute where it names none. */
+export function parseInvitationRate(parameters: readonly unknown[], detail: string): InvitationRate {
   const named = /(\d+) invitations per (\d+) minute/.exec(detail)?.slice(1) ?? parameters;
-  // Recorded parameters are texts or numbers.
+  // Recorded parameters are strings or numbers.
   const [invitations, minutes] = named.map((count) => (typeof count === "string" ? Number(count) : count));
-  const known = isCount(invitations) && isCount(minutes);
-  return known ? { invitations, windowMs: minutes * 60_000 } : { invitations: 10, windowMs: 60_000 };
+  const isNamed = isCount(invitations) && isCount(minutes);
+  return isNamed ? { invitations, windowMs: minutes * 60_000 } : { invitations: 10, windowMs: 60_000 };
 }
 
 function isCount(value: unknown): value is number {

@@ -1,6 +1,6 @@
 import { EnvHttpProxyAgent, request as httpRequest } from "undici";
-import type { Challengeable, Target } from "./auth.ts";
-import { AtlasConfigError, AtlasNetworkError } from "./errors.ts";
+import type { RequestLine, ResponseHead } from "./auth.ts";
+import { AtlasError, AtlasNetworkError } from "./errors.ts";
 import { Semaphore } from "./limits/semaphore.ts";
 
 export interface TransportOptions {
@@ -13,26 +13,28 @@ export interface TransportOptions {
 }
 
 /** One HTTP request, as it is sent. */
-export interface Message extends Omit<Target, "bounds"> {
+export interface HttpRequest extends Omit<RequestLine, "bounds"> {
   headers: Record<string, string>;
   body?: string | undefined;
+  /** Ends a GET when it is aborted. Another request is left to finish, as its answer tells what became of the person. */
+  signal?: AbortSignal | undefined;
 }
 
-/** One HTTP answer, whole. */
-export interface Answer extends Challengeable {
+/** One complete HTTP answer. */
+export interface HttpResponse extends ResponseHead {
   text: string;
 }
 
 // An organization holds 500 people, in less than a hundredth of this.
-const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
 
-// At 0.35 s a request (recorded) these carry 90 requests a second, and Atlas takes 250 a minute (documented). Without
-// a limit each request under way has a connection, and several hundred at once overload proxies.
+// At 0.35 s a request (recorded) these carry 90 requests a second, and Atlas allows 250 a minute (documented). Without
+// a limit each concurrent request has a connection, and several hundred at once overload proxies.
 const MAX_CONNECTIONS = 32;
 
 /**
- * HTTP to one origin over one pool of connections, through the proxy that the environment names (`HTTPS_PROXY` or
- * `HTTP_PROXY`, and `NO_PROXY`). A redirect is an answer like any other: credentials never follow one.
+ * HTTP to one origin over one pool of connections, through the proxy of the environment (`HTTPS_PROXY` or `HTTP_PROXY`,
+ * and `NO_PROXY`). Follows no redirect, so that credentials go to this origin only.
  */
 export class Transport {
   readonly #baseUrl: string;
@@ -41,11 +43,11 @@ export class Transport {
   // In the queue of the pool, a request would use up its time limit before it is sent.
   readonly #connections = new Semaphore(MAX_CONNECTIONS);
 
-  /** @throws AtlasConfigError when the proxy of the environment has no URL. */
+  /** @throws AtlasError "invalidProxy" when the proxy of the environment has no URL. */
   constructor({ baseUrl, connectTimeoutMs = 10_000, requestTimeoutMs = 60_000 }: TransportOptions) {
     this.#baseUrl = baseUrl;
     this.#requestTimeoutMs = requestTimeoutMs;
-    // Otherwise NODE_TLS_REJECT_UNAUTHORIZED=0, which may be set for another server, would expose the credentials.
+    // NODE_TLS_REJECT_UNAUTHORIZED=0, which may be set for another server, would expose the credentials.
     const connect = { timeout: connectTimeoutMs, rejectUnauthorized: true };
     const proxy = proxyFor(baseUrl);
     try {
@@ -54,32 +56,35 @@ export class Transport {
         connect,
         requestTls: connect,
         proxyTls: connect,
-        maxResponseSize: MAX_ANSWER_BYTES,
+        maxResponseSize: MAX_RESPONSE_BYTES,
         httpProxy: proxy,
         httpsProxy: proxy,
       });
     } catch {
-      // Its error quotes the URL, and with it the password of the proxy.
-      throw new AtlasConfigError(
+      // The error of undici quotes the URL, and with it the password of the proxy.
+      throw new AtlasError(
+        "invalidProxy",
         "HTTPS_PROXY or HTTP_PROXY in the environment is not the URL of a proxy. Set it to one such as http://proxy.example.com:3128, or remove it.",
       );
     }
   }
 
   /**
-   * @param isFirst - Whether it takes the next connection that is free, before other requests that wait for one.
+   * @param isFirst - Whether the request takes the next free connection before other requests that wait for one.
    * @throws AtlasNetworkError when no complete answer came.
+   * @throws AtlasError "untrustedCertificate".
    */
-  exchange(message: Message, isFirst = false): Promise<Answer> {
-    return this.#connections.run(() => this.#exchange(message), isFirst);
+  send(request: HttpRequest, isFirst = false): Promise<HttpResponse> {
+    return this.#connections.run(() => this.#send(request), isFirst);
   }
 
-  async #exchange({ method, target, headers, body }: Message): Promise<Answer> {
+  async #send({ method, target, headers, body, signal }: HttpRequest): Promise<HttpResponse> {
     let status: number | undefined;
+    const timeout = AbortSignal.timeout(this.#requestTimeoutMs);
     try {
       const response = await httpRequest(this.#baseUrl + target, {
         dispatcher: this.#pool,
-        signal: AbortSignal.timeout(this.#requestTimeoutMs),
+        signal: signal && method === "GET" ? AbortSignal.any([timeout, signal]) : timeout,
         method: method as "GET",
         headers,
         body: body ?? null,
@@ -88,7 +93,7 @@ export class Transport {
       return { status, headers: response.headers, text: await response.body.text() };
     } catch (error) {
       const { name, code = "", message } = error as NodeJS.ErrnoException;
-      if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code)) throw this.#distrust(message);
+      if (/CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code)) throw this.#untrustedCertificate(message);
       const reason =
         name === "TimeoutError"
           ? `no complete answer within ${this.#requestTimeoutMs / 1000} s`
@@ -98,21 +103,22 @@ export class Transport {
         method,
         target,
         status === undefined ? reason : `the answer, status ${status}, broke off: ${reason}`,
-        !isOfConnecting(error as NodeJS.ErrnoException),
+        !isConnectError(error as NodeJS.ErrnoException),
       );
     }
   }
 
-  #distrust(reason: string): AtlasConfigError {
-    return new AtlasConfigError(
-      `The certificate of ${this.#baseUrl} is not trusted (${reason}). Where a proxy of your own stands in between, name its authority in NODE_EXTRA_CA_CERTS.`,
+  #untrustedCertificate(reason: string): AtlasError {
+    return new AtlasError(
+      "untrustedCertificate",
+      `The certificate of ${this.#baseUrl} is not trusted (${reason}). If a proxy of your company inspects the traffic, set NODE_EXTRA_CA_CERTS to its certificate authority.`,
     );
   }
 }
 
 /**
- * The proxy by the scheme of the origin, as curl, Go and the Pulumi CLI choose it: lower case first, and http where
- * it has no scheme. EnvHttpProxyAgent would use that for http for https, too.
+ * The proxy by the scheme of the origin, as curl, Go and the Pulumi CLI choose it: the lower-case variable first, and
+ * http where the value has no scheme. EnvHttpProxyAgent would use the proxy for http for https, too.
  */
 function proxyFor(baseUrl: string): string {
   const name = baseUrl.startsWith("https:") ? "https_proxy" : "http_proxy";
@@ -120,10 +126,10 @@ function proxyFor(baseUrl: string): string {
   return proxy === "" || proxy.includes("://") ? proxy : `http://${proxy}`;
 }
 
-/** Whether the connection never opened, so that nothing was sent. */
-function isOfConnecting(error: NodeJS.ErrnoException): boolean {
-  // Of a host with several addresses, each of which failed.
-  if (error instanceof AggregateError) return error.errors.every(isOfConnecting);
+/** Whether the connection was never opened, so that nothing was sent. */
+function isConnectError(error: NodeJS.ErrnoException): boolean {
+  // Each address of a host with several addresses failed.
+  if (error instanceof AggregateError) return error.errors.every(isConnectError);
   const { code = "", syscall = "" } = error;
   return (
     ["getaddrinfo", "connect"].includes(syscall) ||

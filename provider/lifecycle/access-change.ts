@@ -11,10 +11,10 @@ import type { Person } from "../atlas/invitations/invitations-api.ts";
 import type { OrgInvitationInputs, OrgInvitationState } from "./org-invitation-state.ts";
 
 /*
- * What a declaration changes in Atlas: only what is declared, and of a managed member only what the plan named.
+ * What a declaration changes in Atlas: only the declared fields, and for a managed member only what the plan named.
  */
 
-/** Whether a field was declared and is no longer, so that what it declared is taken back. */
+/** Whether a field is no longer declared, so that what it declared is removed. */
 function isTakenBack(
   field: AccessField,
   { declared }: OrgInvitationState,
@@ -24,10 +24,10 @@ function isTakenBack(
 }
 
 /**
- * Whether a change of the declaration needs a request. Where the person is not to be changed, by the table of the
- * lifecycle, only a changed declaration does, and is refused.
+ * Whether a change of the inputs needs a request. For a person whom the table of the lifecycle does not allow to change,
+ * only a changed declaration does, and is refused.
  */
-export function hasToBeGranted(state: OrgInvitationState, inputs: OrgInvitationInputs): boolean {
+export function needsRequest(state: OrgInvitationState, inputs: OrgInvitationInputs): boolean {
   const isMember = state.status === "ACCEPTED";
   const isManaged = isMember ? inputs.onAccepted === "manage" : state.status === "PENDING";
   const isNewlyManaged = isMember && state.onAccepted !== "manage";
@@ -41,12 +41,12 @@ export function hasToBeGranted(state: OrgInvitationState, inputs: OrgInvitationI
 }
 
 /**
- * What is to be changed: what differs from the declaration, and what was declared and is no longer.
+ * The change to request: what differs from the declaration, and what is no longer declared.
  *
- * @param isAsPlanned - Whether a member loses only what the plan named, by its difference from the stored inputs; what
- *   others gave since shows in the next refresh.
+ * @param isAsPlanned - Whether a member loses only what the plan named, which is the difference from the stored inputs.
+ *   What others have granted since is left to the next read.
  */
-export function changeOf(
+export function accessChange(
   found: Access,
   inputs: OrgInvitationInputs,
   state: OrgInvitationState | undefined,
@@ -56,9 +56,9 @@ export function changeOf(
     const stored: PartialAccess = { [field]: state?.declared[field] };
     const declared: PartialAccess = { [field]: inputs[field] };
     if (!inputs[field]) return combined(field, found, { removed: stored });
-    if (isLeftToRefresh(field, inputs, state)) return { [field]: found[field] };
+    if (isLeftToRead(field, inputs, state)) return { [field]: found[field] };
     if (!isAsPlanned) return declared;
-    // What is declared for the first time takes all that Atlas had, which the outputs show.
+    // A field that is declared for the first time replaces everything that Atlas has, as stored in the outputs.
     const known: PartialAccess = { [field]: state?.declared[field] ?? state?.[field] };
     const removed = combined(field, known, { removed: declared });
     return combined(field, found, { removed, added: declared });
@@ -69,8 +69,8 @@ export function changeOf(
   );
 }
 
-/** Whether the program changes nothing about a field of an invitation that has all of it: what others changed is for a refresh. */
-function isLeftToRefresh(
+/** Whether the program did not change the field, and the invitation has all of it: changes by others are left to a read. */
+function isLeftToRead(
   field: AccessField,
   inputs: OrgInvitationInputs,
   state: OrgInvitationState | undefined,
@@ -79,18 +79,17 @@ function isLeftToRefresh(
   return missing(state, inputs, field).length === 0;
 }
 
-/** What a change that left it out has taken all the same: whether Atlas resets what is left out is unknown. */
-export function lostOf(before: Access, after: Access, change: PartialAccess): PartialAccess | undefined {
+/** The fields that Atlas reset although the change left them out. It is unknown whether Atlas does so. */
+export function lostAccess(before: Access, after: Access, change: PartialAccess): PartialAccess | undefined {
   const lost = ACCESS_FIELDS.filter((field) => !change[field] && missing(after, before, field).length > 0);
   return lost.length > 0 ? Object.fromEntries(lost.map((field) => [field, before[field]])) : undefined;
 }
 
 /**
- * The person as the state is to hold them: without what others changed since the last refresh, where nothing was sent or
- * the plan could not name it. So the next refresh shows it as a difference, and the plan after it names what will be
- * taken.
+ * The person to store: without what others changed since the last read, where nothing was sent or the plan could not
+ * name it. So the next read shows it as drift, and the plan after it names what will be removed.
  */
-export function storedAfter(
+export function personToStore(
   answer: Person,
   sent: PartialAccess,
   {
@@ -107,7 +106,7 @@ export function storedAfter(
 ): Person {
   const fields = ACCESS_FIELDS.filter((field) => inputs[field] !== undefined);
   const stored = fields.map((field): PartialAccess => {
-    const before = isLeftToRefresh(field, inputs, state) ? state : found;
+    const before = isLeftToRead(field, inputs, state) ? state : found;
     const now: PartialAccess = sent[field] ? answer : { [field]: before?.[field] };
     if (!isAsPlanned || !state) return { [field]: now[field] };
     const unplanned = combined(field, found, { removed: combined(field, state, { added: inputs }) });
@@ -116,15 +115,15 @@ export function storedAfter(
   return Object.assign({}, answer, ...stored);
 }
 
-/** What `found` lacks of `wanted`, in words. */
-export function difference(
+/** Describes what `found` lacks of `wanted`; `undefined` where nothing is missing. */
+export function describeMissing(
   found: PartialAccess,
   wanted: PartialAccess,
   fields: readonly AccessField[] = ACCESS_FIELDS,
 ): string | undefined {
-  const lacking = fields
+  const missingItems = fields
     .map((field) => ({ field, items: missing(found, wanted, field) }))
     .filter(({ items }) => items.length > 0)
     .map(({ field, items }) => `${field} ${items.join(", ")}`);
-  return lacking.length > 0 ? lacking.join(" and ") : undefined;
+  return missingItems.length > 0 ? missingItems.join(" and ") : undefined;
 }

@@ -3,83 +3,44 @@ import { isDeepStrictEqual } from "node:util";
 import * as v from "valibot";
 import { mergedAssignments, sortedSet } from "../atlas/invitations/access.ts";
 import type { OrgInvitationInputs } from "./org-invitation-state.ts";
+import { GROUP_ROLES, ORG_ROLES } from "./roles.ts";
 
-/** Stands for every value that is not known yet, in a preview: Pulumi's constant, fixed by its wire format. */
+/** Stands for each value that is not known yet, in a preview. The wire format of the engine fixes the constant. */
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
-/** One wrong argument: the path of its property, and what is wrong with it. */
+/** One invalid argument: the path of its property, and the reason. */
 export interface CheckFailure {
   property: string;
   reason: string;
 }
 
 export interface CheckedInputs {
-  /** In their one spelling, with defaults; as given where something is wrong. */
+  /** Normalised, with defaults; unchanged where there are failures. */
   inputs: OrgInvitationInputs;
   failures: CheckFailure[];
-  /** What may be wrong: roles that this version does not know, as Atlas adds roles. */
+  /** Roles that this version does not know. They are no failures, as Atlas adds roles. */
   warnings: string[];
 }
 
-// Atlas adds roles from time to time, so that another name is only a warning.
-const ORG_ROLES = [
-  "ORG_OWNER",
-  "ORG_MEMBER",
-  "ORG_GROUP_CREATOR",
-  "ORG_BILLING_ADMIN",
-  "ORG_BILLING_READ_ONLY",
-  "ORG_STREAM_PROCESSING_ADMIN",
-  "ORG_READ_ONLY",
-];
+// Enough to find the value in a program. It may be the content of a whole file.
+const MAX_QUOTED = 200;
 
-const GROUP_ROLES = [
-  "GROUP_ACCESS_MANAGER",
-  "GROUP_ALERTS_MANAGER",
-  "GROUP_BACKUP_CREATOR",
-  "GROUP_BACKUP_EXPORT_OPERATOR",
-  "GROUP_BACKUP_MANAGER",
-  "GROUP_BACKUP_RECOVERY_OPERATOR",
-  "GROUP_CLUSTER_CREATOR",
-  "GROUP_CLUSTER_LOG_VIEWER",
-  "GROUP_CLUSTER_MANAGER",
-  "GROUP_CLUSTER_RESILIENCE_TESTER",
-  "GROUP_DATABASE_ACCESS_ADMIN",
-  "GROUP_DATA_ACCESS_ADMIN",
-  "GROUP_DATA_ACCESS_READ_ONLY",
-  "GROUP_DATA_ACCESS_READ_WRITE",
-  "GROUP_INDEX_MANAGER",
-  "GROUP_MODEL_OWNER",
-  "GROUP_NETWORK_ACCESS_MANAGER",
-  "GROUP_OBSERVABILITY_VIEWER",
-  "GROUP_OWNER",
-  "GROUP_READ_ONLY",
-  "GROUP_REAL_TIME_PERFORMANCE_OPERATOR",
-  "GROUP_REPLICA_SET_MANAGER",
-  "GROUP_SEARCH_INDEX_EDITOR",
-  "GROUP_STREAM_PROCESSING_OWNER",
-  "GROUP_SUPPORT_ACCESS_MANAGER",
-  "GROUP_TRIGGER_MANAGER",
-];
-
-// Enough to find it in a program; somebody may have given the content of a file.
-const MOST_QUOTED = 200;
-
-// A reader of the message cannot see these, or takes them for a plain blank.
+// Characters that a reader of the message cannot see, or takes for a space.
 const INVISIBLE = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** A value that may still be unknown: then nothing is asked of it. */
-function known<Schema extends v.GenericSchema>(schema: Schema) {
+/** A schema that also accepts an unknown value. */
+function orUnknown<Schema extends v.GenericSchema>(schema: Schema) {
   return v.lazy((input) => (input === UNKNOWN ? (v.any() as unknown as Schema) : schema));
 }
 
 function quoted(value: unknown): string {
-  // JSON has no infinite numbers, and nothing for undefined.
+  // JSON has no infinite numbers, and no undefined.
   const json = (typeof value !== "number" && JSON.stringify(value)) || String(value);
-  const start = json.length <= MOST_QUOTED ? json : `${json.slice(0, MOST_QUOTED)}…`;
+  const start = json.length <= MAX_QUOTED ? json : `${json.slice(0, MAX_QUOTED)}…`;
   return start.replace(INVISIBLE, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }
 
-// HTML's rule for an e-mail address, which knows ASCII only.
+// The rule of HTML for an e-mail address, which is limited to ASCII.
 const AsciiAddress = v.pipe(v.string(), v.rfcEmail());
 
 function isEmailAddress(address: string): boolean {
@@ -91,133 +52,134 @@ function isEmailAddress(address: string): boolean {
     domain.includes(".") &&
     // domainToASCII silently drops, maps, decodes and cuts off characters (WHATWG URL, "domain to ASCII").
     (ascii === domain || domainToUnicode(ascii) === domain) &&
-    // Lower case maps characters as well, such as the Kelvin sign to the letter k.
+    // Lower-casing maps characters as well, such as the Kelvin sign to the letter k.
     address === address.normalize("NFKC")
   );
 }
 
-function text(what: string) {
+function stringSchema(what: string) {
   return v.string(({ input }) =>
     typeof input === "number"
       ? // YAML reads digits without quotes as a number.
-        `${input} is a number, not ${what}: put it in quotes`
-      : `${quoted(input)} is not ${what}: give a string`,
+        `must be ${what} in quotes; got the number ${input}`
+      : `must be ${what}, a string; got ${quoted(input)}`,
   );
 }
 
-function atlasId(what: string, where: string) {
-  return known(
+function idSchema(what: string, where: string) {
+  return orUnknown(
     v.pipe(
-      text(`the id of ${what}`),
+      stringSchema(`the id of ${what}`),
       v.regex(
         /^[0-9a-f]{24}$/i,
-        ({ input }) =>
-          `${quoted(input)} is not the id of ${what}: give the 24 hexadecimal digits that ${where}`,
+        ({ input }) => `must be the id of ${what}, 24 hexadecimal digits that ${where}; got ${quoted(input)}`,
       ),
       v.toLowerCase(),
     ),
   );
 }
 
-function roles(what: string, example: string, wrong: (role: string) => string | undefined) {
+function rolesSchema(what: string, example: string, wrong: (role: string) => string | undefined) {
   const role = v.pipe(
-    text("a role"),
-    v.nonEmpty(`"" is not a role: name one, such as ${example}`),
+    stringSchema("a role"),
+    v.nonEmpty(`must be a role, such as ${example}; got ""`),
     v.check(
       (role) => wrong(role) === undefined,
       ({ input }) => wrong(input) as string,
     ),
   );
-  return known(
+  return orUnknown(
     v.pipe(
       v.array(
-        known(role),
-        ({ input }) => `${quoted(input)} is not a list of roles: give ${what}, such as ["${example}"]`,
+        orUnknown(role),
+        ({ input }) => `must be a list of roles, such as ["${example}"]; got ${quoted(input)}`,
       ),
-      v.minLength(1, `there is no role: give ${what}, such as ["${example}"]`),
+      v.minLength(1, `must contain ${what}, such as ["${example}"]; got []`),
     ),
   );
 }
 
-function list<Item extends v.GenericSchema>(item: Item, of: string) {
-  return known(v.array(known(item), ({ input }) => `${quoted(input)} is not a list: give ${of}`));
+function listSchema<Item extends v.GenericSchema>(item: Item, of: string) {
+  return orUnknown(v.array(orUnknown(item), ({ input }) => `must be a list of ${of}; got ${quoted(input)}`));
 }
 
-/** An object with these properties and no others; every one that is missing or too much is named. */
-function exactly<Entries extends v.ObjectEntries>(entries: Entries) {
+/** An object with exactly these properties. Each one that is missing or unknown is a failure of its own. */
+function closedObject<Entries extends v.ObjectEntries>(entries: Entries) {
   const names = Object.keys(entries).join(", ");
   return v.objectWithRest(
     entries,
-    v.never(`there is no such argument: the arguments are ${names}`),
+    v.never(`unknown argument; the arguments are ${names}`),
     ({ expected, input }) =>
-      expected === "Object" ? `${quoted(input)} is not an entry: give ${names}` : "it is missing: give it",
+      expected === "Object"
+        ? `must be an entry with ${names}; got ${quoted(input)}`
+        : "required, but missing",
   );
 }
 
-const Arguments = exactly({
-  orgId: atlasId("an organization", "Atlas shows in the organization's settings"),
-  username: known(
+const Arguments = closedObject({
+  orgId: idSchema("an organization", "Atlas shows in the organization's settings"),
+  username: orUnknown(
     v.pipe(
-      text("an e-mail address"),
+      stringSchema("an e-mail address"),
       v.check(
         isEmailAddress,
-        ({ input }) =>
-          `${quoted(input)} is not an e-mail address: give the plain address, such as ada@example.com`,
+        ({ input }) => `must be a plain e-mail address, such as ada@example.com; got ${quoted(input)}`,
       ),
       v.toLowerCase(),
     ),
   ),
-  roles: roles("at least one organization role", "ORG_MEMBER", (role) =>
+  roles: rolesSchema("at least one organization role", "ORG_MEMBER", (role) =>
     role.startsWith("GROUP_")
-      ? `"${role}" is a role in a project: give it in groupRoleAssignments, with the id of the project`
+      ? `"${role}" is a role in a project: declare it in groupRoleAssignments, with the id of the project`
       : undefined,
   ),
   teamIds: v.nullish(
-    list(atlasId("a team", "Atlas shows in the address of the team's page"), "the ids of teams, or []"),
+    listSchema(idSchema("a team", "Atlas shows in the address of the team's page"), "ids of teams, or []"),
   ),
   groupRoleAssignments: v.nullish(
-    list(
-      exactly({
-        groupId: atlasId("a project", "Atlas shows in the project's settings"),
-        roles: roles("at least one project role", "GROUP_READ_ONLY", (role) =>
-          role.startsWith("ORG_") ? `"${role}" is a role in the organization: give it in roles` : undefined,
+    listSchema(
+      closedObject({
+        groupId: idSchema("a project", "Atlas shows in the project's settings"),
+        roles: rolesSchema("at least one project role", "GROUP_READ_ONLY", (role) =>
+          role.startsWith("ORG_")
+            ? `"${role}" is a role in the organization: declare it in roles`
+            : undefined,
         ),
       }),
       "entries of groupId and roles, or []",
     ),
   ),
   onAccepted: v.nullish(
-    known(
+    orUnknown(
       v.picklist(
         ["fail", "retain", "manage"],
         ({ input }) =>
-          `${quoted(input)} is not a choice: give "fail" (a member stops the destroy), "retain" (a member stays) or "manage" (a member is changed and removed)`,
+          `must be "fail" (a member is an error), "retain" (a member stays) or "manage" (a member is changed and removed); got ${quoted(input)}`,
       ),
     ),
     "fail",
   ),
   reinviteExpired: v.nullish(
-    known(v.boolean(({ input }) => `${quoted(input)} is not true or false: give one of them`)),
+    orUnknown(v.boolean(({ input }) => `must be true or false; got ${quoted(input)}`)),
     false,
   ),
 });
 
 /**
- * Checks the arguments of a program, all of them at once, and brings them to their one spelling: ids and the
- * address in lower case, sets sorted and without duplicates, defaults filled in. Teams and project roles that
- * are left out stay absent, as they are not managed here. So the engine's own comparison of old and new inputs
- * shows exactly what changes in Atlas.
+ * Checks all arguments of a program at once, and normalises them: ids and the address in lower case, sets sorted and
+ * without duplicates, defaults filled in. Teams and project roles that are left out stay absent, as they are not managed.
+ * So the comparison of old and new inputs shows exactly what changes in Atlas.
  */
 export function checkInputs(
   news: Record<string, unknown>,
   olds: Record<string, unknown> = {},
 ): CheckedInputs {
-  // No arguments: the resource adds the first two, and a refresh the others, so that a plan shows them.
+  // Not arguments: the resource adds the first two, and a read adds the others, so that a plan displays them.
   const { __provider, __resource, status, expiresAt, ...given } = news;
   const { success, output, issues = [] } = v.safeParse(Arguments, given);
   if (!success) {
     const failures = issues.map(failure);
-    // With ignoreChanges, the engine puts the stored value in place of the program's: what Atlas has is no mistake.
+    // With ignoreChanges, the engine passes the stored value instead of the program's. Atlas's values are no mistakes.
     const isStored = (name: string) =>
       Object.hasOwn(olds, name) && isDeepStrictEqual(given[name], olds[name]);
     const mistakes = failures.filter(({ property }) => !isStored(argumentOf(property)));
@@ -233,43 +195,48 @@ export function checkInputs(
   const { roles, teamIds, groupRoleAssignments, ...others } = output;
   const inputs: OrgInvitationInputs = {
     ...others,
-    roles: whereKnown(roles, sortedSet),
-    // Absent where they were left out: the plugin host cannot answer with what is undefined.
-    ...(teamIds && { teamIds: whereKnown(teamIds, sortedSet) }),
+    roles: mapIfKnown(roles, sortedSet),
+    // Absent, not undefined, where they were left out: the plugin host cannot send undefined.
+    ...(teamIds && { teamIds: mapIfKnown(teamIds, sortedSet) }),
     ...(groupRoleAssignments && {
-      groupRoleAssignments: whereKnown(groupRoleAssignments, mergedAssignments),
+      groupRoleAssignments: mapIfKnown(groupRoleAssignments, mergedAssignments),
     }),
   };
   return { inputs, failures: [], warnings: warnings(inputs) };
 }
 
 function failure({ path, message }: v.BaseIssue<unknown>): CheckFailure {
-  // What is checked is an object, so that everything wrong is at one of its properties.
+  // The arguments are an object, so every issue has a path.
   const keys = (path as v.IssuePathItem[]).map(({ key }) => key);
   const property = keys.map((key) => (typeof key === "number" ? `[${key}]` : `.${key}`)).join("");
   return { property: property.replace(/^\./, ""), reason: message };
 }
 
-/** The argument that a path begins with. */
+/** The first argument of a path. */
 function argumentOf(property: string): string {
   return property.replace(/[.[].*$/s, "");
 }
 
-/** A set that holds an unknown value has no one spelling yet. */
-function whereKnown<Value>(value: Value, spell: (value: Value) => Value): Value {
-  return JSON.stringify(value).includes(UNKNOWN) ? value : spell(value);
+/** Whether the inputs contain no unknown value. */
+export function isKnown(inputs: unknown): boolean {
+  return !JSON.stringify(inputs).includes(UNKNOWN);
+}
+
+/** A set with an unknown value cannot be normalised yet. */
+function mapIfKnown<Value>(value: Value, normalize: (value: Value) => Value): Value {
+  return isKnown(value) ? normalize(value) : value;
 }
 
 function warnings({ username, roles, groupRoleAssignments = [] }: OrgInvitationInputs): string[] {
   const unusual = [
-    ...knownItems(roles).filter((role) => !ORG_ROLES.includes(role)),
+    ...knownItems(roles).filter((role) => !(ORG_ROLES as readonly string[]).includes(role)),
     ...knownItems(groupRoleAssignments)
       .flatMap((assignment) => knownItems(assignment.roles))
-      .filter((role) => !GROUP_ROLES.includes(role)),
+      .filter((role) => !(GROUP_ROLES as readonly string[]).includes(role)),
   ];
-  const whom = username === UNKNOWN ? "somebody not known yet" : username;
+  const person = username === UNKNOWN ? "a person whose address is not known yet" : username;
   return sortedSet(unusual).map(
-    (role) => `${whom}: this version does not know the role ${role}. It is sent to Atlas as it is.`,
+    (role) => `The role ${role} of ${person} is unknown to this version. It is sent to Atlas unchanged.`,
   );
 }
 

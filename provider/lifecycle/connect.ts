@@ -1,34 +1,35 @@
 import { AtlasClient, type AtlasClientOptions } from "../atlas/atlas-client.ts";
-import { type Auth, DigestAuth, FixedAuth } from "../atlas/auth.ts";
+import { type Auth, StaticAuth } from "../atlas/auth.ts";
 import { type Clock, systemClock } from "../atlas/clock.ts";
+import { DigestAuth } from "../atlas/credentials/digest-auth.ts";
 import { ServiceAccountAuth } from "../atlas/credentials/service-account-auth.ts";
 import type { InvitationsApi } from "../atlas/invitations/invitations-api.ts";
-import { INVITES, OrgInvites } from "../atlas/invitations/invites-endpoint.ts";
-import { People } from "../atlas/invitations/member-directory.ts";
-import { UntilSunset } from "../atlas/invitations/sunset-fallback.ts";
-import { UserInvites } from "../atlas/invitations/users-as-invitations.ts";
-import { OrgUsers } from "../atlas/invitations/users-endpoint.ts";
+import { INVITES_API_VERSIONS, InvitesEndpoint } from "../atlas/invitations/invites-endpoint.ts";
+import { MemberDirectory } from "../atlas/invitations/member-directory.ts";
+import { SunsetFallback } from "../atlas/invitations/sunset-fallback.ts";
+import { UsersAsInvitations } from "../atlas/invitations/users-as-invitations.ts";
+import { UsersEndpoint } from "../atlas/invitations/users-endpoint.ts";
 import { Peers } from "../atlas/limits/peers.ts";
-import { Limits } from "../atlas/limits/rate-limiter.ts";
+import { RateLimiter } from "../atlas/limits/rate-limiter.ts";
+import type { Notify } from "../atlas/notice.ts";
 import { Transport } from "../atlas/transport.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Declarations } from "./declarations.ts";
 import { Lifecycle } from "./lifecycle.ts";
 
-/** One connection to Atlas: one pool, one kind of credentials, one set of limits. */
+/** One connection to Atlas: one connection pool, one set of credentials, one set of limits. */
 export interface Connection {
   lifecycle: Lifecycle;
-  /** Gives back what Atlas lent, such as a token; absent where there is nothing. */
+  /** Revokes the access token; absent where there is none. */
   close?: () => Promise<void>;
 }
 
-/** What a connection shares with whoever uses it. */
+/** What an adapter gives to a connection. */
 export interface ConnectOptions {
-  /** Takes the one line that tells the user of something unusual. */
-  notify: (line: string) => void;
-  /** @default no other resource is known */
+  notify: Notify;
+  /** The people whom the resources of this run declare. @default none */
   declarations?: Declarations;
-  /** The other plugin processes of this machine, which share the throttle. @default those that are found */
+  /** The other processes of this machine, which share Atlas's throttle. @default those that run */
   peers?: Peers;
   /** Aborted when the run is cancelled. @default never */
   signal?: AbortSignal | undefined;
@@ -36,26 +37,41 @@ export interface ConnectOptions {
   clock?: Clock;
 }
 
-/** A connection by the settings. */
+/**
+ * Makes the parts and puts them together. Sends nothing.
+ *
+ * @throws AtlasError "invalidProxy".
+ */
 export function connect(settings: Settings, options: ConnectOptions): Connection {
   const { notify, declarations = new Declarations(), signal, clock = systemClock } = options;
   const { peers = new Peers() } = options;
   const shared = { peers, topic: new URL(settings.baseUrl).host };
   const clientOptions: Omit<AtlasClientOptions, "auth"> = {
     transport: new Transport(settings),
-    limits: new Limits(clock, notify, { shared, signal }),
+    rateLimiter: new RateLimiter(clock, notify, { shared, signal }),
     clock,
     credentialsSource: settings.credentials.source,
     notify,
-    debug: settings.debug ? notify : undefined,
+    debug: settings.debug,
   };
-  // A token is revoked after the run was cancelled, too, when nothing else is sent any more.
-  const tokenOptions = { ...clientOptions, limits: new Limits(clock, notify) };
+  // A token is revoked after a run was cancelled, when all other requests are rejected.
+  const tokenOptions = { ...clientOptions, rateLimiter: new RateLimiter(clock, notify) };
   const auth = authOf(settings, (auth) => new AtlasClient({ ...tokenOptions, auth }), clock);
-  const api = invitationsApi(settings, new AtlasClient({ ...clientOptions, auth }), clock, notify);
-  const people = new People(api, clock, notify);
+  const client = new AtlasClient({ ...clientOptions, auth });
+  const members = new UsersEndpoint(client);
+  const invitations = invitationsApi(settings, client, members, clock, notify);
+  const directory = new MemberDirectory(invitations, clock, notify);
   const { maxWaitMs } = settings;
-  const lifecycle = new Lifecycle({ api, people, declarations, clock, maxWaitMs, notify, signal });
+  const lifecycle = new Lifecycle({
+    invitations,
+    members,
+    directory,
+    declarations,
+    clock,
+    maxWaitMs,
+    notify,
+    signal,
+  });
   return { lifecycle, ...(auth instanceof ServiceAccountAuth && { close: () => auth.close() }) };
 }
 
@@ -66,21 +82,25 @@ function authOf({ credentials }: Settings, clientOf: (auth: Auth) => AtlasClient
     case "serviceAccount":
       return new ServiceAccountAuth(credentials, clientOf, clock);
     case "accessToken":
-      return new FixedAuth(`Bearer ${credentials.accessToken}`);
+      return new StaticAuth(`Bearer ${credentials.accessToken}`);
   }
 }
 
 function invitationsApi(
   { invitationsApi }: Settings,
   client: AtlasClient,
+  users: UsersEndpoint,
   clock: Clock,
-  notify: (line: string) => void,
+  notify: Notify,
 ): InvitationsApi {
-  const users = new OrgUsers(client);
-  const successor = new UserInvites(users);
-  if (invitationsApi === "users") return successor;
-  const retiring = new OrgInvites(client, users, INVITES[invitationsApi], clock.now);
-  return new UntilSunset(retiring, successor, () =>
-    notify(`Atlas has retired the ${invitationsApi} API of invitations: going on with the users API.`),
+  const replacement = new UsersAsInvitations(users);
+  if (invitationsApi === "users") return replacement;
+  const version = INVITES_API_VERSIONS[invitationsApi];
+  const deprecated = new InvitesEndpoint(client, users.listOrgUsers, version, clock.now);
+  return new SunsetFallback(deprecated, replacement, () =>
+    notify({
+      severity: "warning",
+      text: `Atlas has retired the ${invitationsApi} API of invitations. The users API is used instead.`,
+    }),
   );
 }

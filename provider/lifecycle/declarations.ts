@@ -1,6 +1,6 @@
 import type { OrgInvitationInputs } from "./org-invitation-state.ts";
 
-/** Who a person is: the address, and Atlas's ids where they are known. */
+/** The address of a person, and Atlas's ids where they are known. */
 export interface PersonIdentity {
   orgId: string;
   username: string;
@@ -8,21 +8,23 @@ export interface PersonIdentity {
   userId?: string | undefined;
 }
 
-/** What tells one invitation of a person from another. */
-export type Sent = Pick<PersonIdentity, "invitationId" | "userId"> & { createdAt?: string | undefined };
+/** Identifies an invitation among those of the same person. */
+export type SentInvitation = Pick<PersonIdentity, "invitationId" | "userId"> & {
+  createdAt?: string | undefined;
+};
 
 /** The resource that declares a person. */
 export interface Declaration {
   inputs: OrgInvitationInputs;
-  /** Which resource it is; absent where it was stored by 0.1.0, or is not told. */
+  /** A key of the resource; absent in a state of 0.1.0, or where the adapter does not know it. */
   declaredBy?: string | undefined;
-  /** The invitation that was sent when the resource was created in this run; absent where it took over what there was. */
-  sent?: Sent | undefined;
-  /** Whether the resource could not be created, so that the state does not hold it. */
+  /** The invitation that the resource sent when it was created in this run; absent where it adopted one. */
+  sent?: SentInvitation | undefined;
+  /** Whether the creation of the resource failed, so that the state does not contain it. */
   isFailed?: boolean;
 }
 
-/** Tells other processes of the same run whom this one declares, and whom they do. */
+/** Exchanges with the other processes of the same run which people they declare. */
 export interface DeclarationExchange {
   announce(topic: string): void;
   withdraw(topic: string): void;
@@ -30,10 +32,11 @@ export interface DeclarationExchange {
 }
 
 /**
- * The people whom resources of this run declare. Pulumi creates before it deletes where a resource is renamed, moved
- * or replaced, so that a delete can meet a person whom another resource has just taken over. What Pulumi deletes
- * because it left the program comes after the program has ended: every resource that is still declared, and targeted,
- * has been checked by then (pulumi engine, deployment_executor.go).
+ * The people whom resources of this run declare.
+ *
+ * An engine that creates before it deletes, for a resource that is renamed, moved or replaced, may delete a resource
+ * whose person another resource has just adopted. A resource that left the program is deleted after the program has
+ * ended, when every resource that is still declared, and targeted, was checked (deployment_executor.go of the engine).
  */
 export class Declarations {
   readonly #byKey = new Map<string, Declaration>();
@@ -43,7 +46,7 @@ export class Declarations {
     this.#exchange = exchange;
   }
 
-  /** A resource is about to be created, anew where it is replaced, or was deleted: it holds nobody now. */
+  /** Removes the declaration of a resource that is about to be created, or was deleted. */
   release(person: PersonIdentity): void {
     const declaration = this.find(person);
     for (const [key, other] of this.#byKey) {
@@ -52,33 +55,33 @@ export class Declarations {
     this.#exchange?.withdraw(addressKey(person));
   }
 
-  /** A resource was created or updated, or is kept as it is. */
+  /** Adds the declaration of a resource that was created or updated, or is kept unchanged. */
   hold(person: PersonIdentity, declaration: Declaration): void {
-    for (const key of keysOf(person)) this.#byKey.set(key, declaration);
+    for (const key of identityKeys(person)) this.#byKey.set(key, declaration);
     this.#exchange?.announce(addressKey(person));
   }
 
-  /** The resource of this run that declares the person. */
+  /** The declaration of the person by a resource of this process. */
   find(person: PersonIdentity): Declaration | undefined {
-    for (const key of keysOf(person)) {
+    for (const key of identityKeys(person)) {
       const declaration = this.#byKey.get(key);
       if (declaration) return declaration;
     }
     return undefined;
   }
 
-  /** Whether a resource of another provider, and so of another process, declares the person in this run. */
+  /** Whether a resource of another process declares the person in this run. */
   isDeclaredElsewhere(person: PersonIdentity): boolean {
     return (this.#exchange?.others(addressKey(person)) ?? 0) > 0;
   }
 }
 
-/** By which a person is told from another within an organization, where no id is known. */
+/** Identifies a person by organization and address. */
 export function addressKey({ orgId, username }: PersonIdentity): string {
   return `${orgId} ${username.toLowerCase()}`;
 }
 
-function keysOf(person: PersonIdentity): string[] {
+function identityKeys(person: PersonIdentity): string[] {
   const { orgId, invitationId, userId } = person;
   return [
     addressKey(person),

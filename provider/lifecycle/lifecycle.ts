@@ -1,24 +1,20 @@
-import type { Bounds } from "../atlas/atlas-client.ts";
+import type { Bounds } from "../atlas/bounds.ts";
 import type { Clock } from "../atlas/clock.ts";
-import { AtlasError, sentence } from "../atlas/errors.ts";
+import { ACCESS_FIELDS, grants, sameField } from "../atlas/invitations/access.ts";
 import {
-  ACCESS_FIELDS,
-  type AccessField,
-  grants,
-  type PartialAccess,
-  sameField,
-} from "../atlas/invitations/access.ts";
-import {
-  type InvitationsApi,
   isConflict,
   isUnreadableSuccess,
-  OutdatedError,
-  type Person,
-} from "../atlas/invitations/invitations-api.ts";
-import type { FindOptions, People } from "../atlas/invitations/member-directory.ts";
-import { changeOf, difference, hasToBeGranted, lostOf, storedAfter } from "./access-change.ts";
+  StaleObservationError,
+} from "../atlas/invitations/error-meaning.ts";
+import type { InvitationsApi, MembersApi, Person } from "../atlas/invitations/invitations-api.ts";
+import type { MemberDirectory } from "../atlas/invitations/member-directory.ts";
+import type { Notify } from "../atlas/notice.ts";
+import { describeMissing, needsRequest } from "./access-change.ts";
+import { AccessWriter } from "./access-writer.ts";
 import { addressKey, type Declarations, type PersonIdentity } from "./declarations.ts";
-import { adoption, LIFECYCLE, refusal, type Standing, standing } from "./membership.ts";
+import { handoverOf } from "./handover.ts";
+import { IncompleteCreateError, LifecycleError, RefusedError } from "./lifecycle-error.ts";
+import { adoption, LIFECYCLE, type LifecycleRow, lifecycleRow, refusal } from "./membership.ts";
 import {
   declaredIn,
   isSameInvitation,
@@ -27,48 +23,44 @@ import {
   refreshed,
   stateOf,
 } from "./org-invitation-state.ts";
-
-/** The invitation was sent, but does not grant all that is declared; `state` says what it grants. */
-export class IncompleteCreateError extends AtlasError {
-  override readonly name = "IncompleteCreateError";
-  readonly state: OrgInvitationState;
-
-  constructor(state: OrgInvitationState, reason: Error) {
-    super(
-      `${state.username} was invited to ${state.orgId}, but without all that is declared: ${sentence(reason)} Run pulumi up again to complete it.`,
-      { cause: reason },
-    );
-    this.state = state;
-  }
-}
+import { isThorough, PersonLookup } from "./person-lookup.ts";
 
 export interface LifecycleOptions {
-  api: InvitationsApi;
-  people: People;
-  /** Whom the resources of this run declare. */
+  invitations: InvitationsApi;
+  members: MembersApi;
+  directory: MemberDirectory;
+  /** The people whom the resources of this run declare. */
   declarations: Declarations;
   clock: Clock;
   /** How long one operation may wait in all. */
   maxWaitMs: number;
-  /** Takes the one line that tells the user of something unusual. */
-  notify: (line: string) => void;
+  notify: Notify;
   /** Aborted when the run is cancelled. */
   signal?: AbortSignal | undefined;
 }
 
-/** What each operation does, by the table in `membership.ts`. */
+/** The operations on one person, by the table in `membership.ts`. */
 export class Lifecycle {
   readonly #options: LifecycleOptions;
-  readonly #underWay = new Map<string, Promise<unknown>>();
+  readonly #lookup: PersonLookup;
+  readonly #access: AccessWriter;
+  readonly #operations = new Map<string, Promise<unknown>>();
 
   constructor(options: LifecycleOptions) {
     this.#options = options;
+    this.#lookup = new PersonLookup(options.directory, options.notify);
+    this.#access = new AccessWriter(options);
   }
 
-  /** Invites the person, or adopts them where they are invited or a member already. */
+  /**
+   * Invites the person, or adopts a pending invitation or a member.
+   *
+   * @param declaredBy - A key of the resource.
+   * @throws IncompleteCreateError where the invitation was sent, but does not grant everything that is declared.
+   */
   create(inputs: OrgInvitationInputs, declaredBy?: string): Promise<OrgInvitationState> {
     const { declarations } = this.#options;
-    return this.#alone(inputs, async (bounds) => {
+    return this.#runExclusively(inputs, async (bounds) => {
       try {
         const { person, isSent } = await this.#reconcile("create", inputs, undefined, bounds);
         const state = stateOf(inputs, person, { declaredBy });
@@ -87,11 +79,11 @@ export class Lifecycle {
     });
   }
 
-  /** What became of the person; `undefined` where Atlas knows nothing of them any more. */
+  /** The state by what Atlas says now; `undefined` where Atlas no longer knows the person. */
   read(state: OrgInvitationState): Promise<OrgInvitationState | undefined> {
-    return this.#alone(state, async (bounds) => {
-      const person = await this.#find(state, bounds);
-      const row = standing(person?.orgMembershipStatus, state.onAccepted);
+    return this.#runExclusively(state, async (bounds) => {
+      const person = await this.#lookup.find(state, bounds);
+      const row = lifecycleRow(person?.orgMembershipStatus, state.onAccepted);
       if (!person || LIFECYCLE[row].read === "drop") return undefined;
       return refreshed(state, person, row);
     });
@@ -99,13 +91,14 @@ export class Lifecycle {
 
   /** Grants what is declared. A change of `onAccepted` or `reinviteExpired` alone is stored without a request. */
   update(state: OrgInvitationState, inputs: OrgInvitationInputs): Promise<OrgInvitationState> {
-    return this.#alone(inputs, async (bounds) => {
-      if (hasToBeGranted(state, inputs)) return this.#grant(state, inputs, bounds);
-      const lacking = state.status === "ACCEPTED" && difference(state, inputs);
-      if (lacking) {
+    return this.#runExclusively(inputs, async (bounds) => {
+      if (needsRequest(state, inputs)) return this.#applyInputs(state, inputs, bounds);
+      const missing = state.status === "ACCEPTED" && describeMissing(state, inputs);
+      if (missing) {
         const { username, orgId, onAccepted } = inputs;
-        this.#options.notify(
-          `${username} is a member of ${orgId} without ${lacking}, which is declared: under onAccepted "${onAccepted}" a member stays as they are.`,
+        this.#notify(
+          inputs,
+          `${username} is a member of ${orgId} without ${missing}, which is declared. onAccepted "${onAccepted}" does not change a member.`,
         );
       }
       const knownAs = inputs.username === state.knownAs ? undefined : state.knownAs;
@@ -114,126 +107,127 @@ export class Lifecycle {
   }
 
   /**
-   * Cancels the invitation; what happens to a person who accepted is for the stored `onAccepted` to say. Sends
-   * nothing where another resource of this run declares the person.
+   * Cancels the invitation. The stored `onAccepted` decides about a person who has accepted. Sends nothing where another
+   * resource of this run declares the person.
    */
   delete(state: OrgInvitationState): Promise<void> {
     const { declarations } = this.#options;
-    return this.#alone(state, async (bounds) => {
+    return this.#runExclusively(state, async (bounds) => {
       if (await this.#handOver(state, state, bounds)) return;
-      const isWanted = (person: PersonIdentity) => declarations.find(person)?.isFailed === true;
-      if (!isWanted(state)) declarations.release(state);
-      // What this resource owned is over: whoever is invited, or a member, by now is so by somebody else's doing.
+      const isAwaited = (person: PersonIdentity) => declarations.find(person)?.isFailed === true;
+      if (!isAwaited(state)) declarations.release(state);
+      // The invitation of this resource has ended: a newer invitation, or a membership, is not its own.
       if (state.status === "EXPIRED" || state.status === "REJECTED") return;
-      if (!isWanted(state) && (await this.#cancelDirectly(state, bounds))) return;
-      await this.#look(state, bounds, { trust: isNotPending }, async (person) => {
-        const found = { ...state, ...person };
-        if (await this.#handOver(state, found, bounds)) return true;
-        return this.#end(state, person, isWanted(state) || isWanted(found), bounds);
-      });
+      if (!isAwaited(state) && (await this.#cancelWithoutLookup(state, bounds))) return;
+      await this.#lookup.findAndAct(
+        state,
+        bounds,
+        async (person) => {
+          const found = { ...state, ...person };
+          if (await this.#handOver(state, found, bounds)) return true;
+          return this.#endMembership(state, person, isAwaited(state) || isAwaited(found), bounds);
+        },
+        { trust: isNotPending },
+      );
     });
   }
 
-  /** Without a look-up, unless Atlas knows no such pending invitation, or a member has to be removed as well. */
-  async #cancelDirectly(state: OrgInvitationState, bounds: Bounds): Promise<true | undefined> {
-    const { api, people } = this.#options;
-    const cancelled = await this.#whilePending(state, () => api.deleteOrgInvite(state.orgId, state, bounds));
+  /** Cancels without a look-up, unless Atlas finds no such invitation, or a member has to be removed as well. */
+  async #cancelWithoutLookup(state: OrgInvitationState, bounds: Bounds): Promise<true | undefined> {
+    const { invitations, directory } = this.#options;
+    const cancelled = await this.#lookup.tryWithoutLookup(state, () =>
+      invitations.deleteOrgInvite(state.orgId, state, bounds),
+    );
     if (!cancelled || state.onAccepted !== "manage") return cancelled;
-    // Who joined by single sign-on is a member beside the invitation.
-    const user = await this.#certain(state, people.findUser(state, bounds));
+    // A person who joined by single sign-on is a member although the invitation was pending.
+    const user = await directory.findUser(state, bounds);
     return user?.orgMembershipStatus === "ACTIVE" ? undefined : true;
   }
 
   /**
-   * Ends what the resource stands for, as the row of the lifecycle says.
+   * Ends the invitation or the membership, as the row of the lifecycle says.
    *
-   * @param isWanted - Whether another resource of the run declares the person, but could not be created.
+   * @param isAwaited - Whether another resource of the run declares the person, but its creation failed.
    */
-  async #end(
+  async #endMembership(
     state: OrgInvitationState,
     person: Person | undefined,
-    isWanted: boolean,
+    isAwaited: boolean,
     bounds: Bounds,
   ): Promise<true | undefined> {
-    const { api, notify } = this.#options;
+    const { invitations, members } = this.#options;
     const { orgId, onAccepted, username } = state;
-    const row = standing(person?.orgMembershipStatus, onAccepted);
+    const row = lifecycleRow(person?.orgMembershipStatus, onAccepted);
     const step = LIFECYCLE[row].delete;
-    if (isWanted && (step === "cancel" || step === "removeMember")) {
-      throw new AtlasError(
-        `${username} in ${orgId} is declared by another resource of this program, which could not be created, so nothing was sent for this one. Run pulumi up again.`,
+    if (isAwaited && (step === "cancel" || step === "removeMember")) {
+      throw new LifecycleError(
+        "successorFailed",
+        `Nothing was sent for ${username} in ${orgId}: another resource of this program declares the same person, and could not be created.`,
       );
     }
     switch (step) {
       case "cancel":
-        return api.deleteOrgInvite(orgId, person as Person, bounds);
+        return invitations.deleteOrgInvite(orgId, person as Person, bounds);
       case "removeMember": {
         const { openInvitation } = person as Person;
-        if (openInvitation) await api.deleteOrgInvite(orgId, openInvitation, bounds);
-        return api.removeMember(orgId, person as Person, bounds);
+        if (openInvitation) await invitations.deleteOrgInvite(orgId, openInvitation, bounds);
+        return members.removeMember(orgId, person as Person, bounds);
       }
       case "refuse":
-        throw new AtlasError(refusal("delete", row, state));
+        throw new RefusedError(refusal("delete", row, state), "delete", row);
       case "forget":
-        notify(`${username} stays a member of ${orgId}; the resource is forgotten.`);
+        this.#notify(state, `${username} stays a member of ${orgId}. Only the resource is deleted.`);
     }
     return true;
   }
 
-  /**
-   * Whether another resource of this run declares the person, who then keeps what they have. Where it is the same
-   * resource, which was replaced, the invitation is sent anew, unless that was done when it was created.
-   */
+  /** Whether another resource keeps the person, so that the deletion is done. */
   async #handOver(state: OrgInvitationState, person: PersonIdentity, bounds: Bounds): Promise<boolean> {
-    const { declarations, notify } = this.#options;
-    const { username, orgId, declaredBy } = state;
-    const declaration = declarations.find(person);
-    // What its deletion would do is for the table to say.
-    if (declaration?.isFailed) return false;
-    // No other resource has known an invitation before it was sent; but where Atlas stores another spelling of the
-    // address, it may have kept and answered that of another resource.
-    const isItself =
-      declaration?.sent && declaration.declaredBy === declaredBy && isSameInvitation(declaration.sent, state);
-    if (isItself || (!declaration && !declarations.isDeclaredElsewhere(person))) return false;
-    const isReplaced =
-      declaredBy !== undefined &&
-      declaration?.declaredBy === declaredBy &&
-      declaration.inputs.username === username;
-    if (!isReplaced) {
-      notify(
-        `${username} in ${orgId} is declared by another resource now: nothing was sent for the one that is deleted.`,
-      );
-    } else if (!declaration.sent) {
-      await this.#renew(state, declaration.inputs, bounds);
+    const { username, orgId } = state;
+    const handover = handoverOf(this.#options.declarations, state, person);
+    switch (handover.to) {
+      case "none":
+      case "failedResource":
+        return false;
+      case "otherResource":
+        this.#notify(
+          state,
+          `Another resource declares ${username} in ${orgId} now. Nothing was sent for the resource that is deleted.`,
+        );
+        return true;
+      case "newCopy":
+        await this.#renew(state, handover.inputs, bounds);
+        return true;
+      case "invitedNewCopy":
+        return true;
     }
-    return true;
   }
 
-  /** Sends the invitation of a replaced resource anew, unless that was done, or the person is no longer pending. */
+  /** Cancels the invitation of a replaced resource, if it is still pending, and sends it again. */
   async #renew(state: OrgInvitationState, inputs: OrgInvitationInputs, bounds: Bounds): Promise<void> {
-    const { api, notify } = this.#options;
     const { orgId, username } = inputs;
-    await this.#look(state, bounds, {}, async (person, isLastLook) => {
+    await this.#lookup.findAndAct(state, bounds, async (person, isLastLookup) => {
       if (person?.orgMembershipStatus === "PENDING" && isSameInvitation(person, state)) {
-        if (!(await api.deleteOrgInvite(orgId, person, bounds))) return undefined;
+        if (!(await this.#options.invitations.deleteOrgInvite(orgId, person, bounds))) return undefined;
       } else if (person) {
         return true;
       }
       try {
-        if (!(await this.#invite(inputs, isLastLook, bounds)).person) return undefined;
+        if (!(await this.#invite(inputs, isLastLookup, bounds)).person) return undefined;
       } catch (error) {
-        // Otherwise each later run would send it anew. What it lacks shows in the next refresh.
+        // As an error it would make each later run send another invitation. The next read shows what is missing.
         if (!(error instanceof IncompleteCreateError)) throw error;
-        notify(error.message);
+        this.#notify(inputs, error.message, "warning");
       }
-      notify(
-        `${username} was invited to ${orgId} again, as the resource was replaced. Its outputs show the new invitation after the next refresh.`,
+      this.#notify(
+        inputs,
+        `${username} was invited to ${orgId} again, because the resource was replaced. Its outputs show the new invitation after the next read.`,
       );
       return true;
     });
   }
 
-  /** Brings the person to what is declared; `isSent` where that took an invitation. */
+  /** Brings the person to the inputs. `isSent`: an invitation was sent. */
   async #reconcile(
     operation: "create" | "update",
     inputs: OrgInvitationInputs,
@@ -242,224 +236,115 @@ export class Lifecycle {
   ): Promise<{ person: Person; isSent: boolean }> {
     let isSent = false;
     const sought = { ...state, ...inputs };
-    const person = await this.#look(sought, bounds, {}, async (person, isLastLook) => {
-      const row = standing(person?.orgMembershipStatus, inputs.onAccepted);
+    const person = await this.#lookup.findAndAct(sought, bounds, async (person, isLastLookup) => {
+      const row = lifecycleRow(person?.orgMembershipStatus, inputs.onAccepted);
       const step = LIFECYCLE[row][operation];
       if (step === "refuse") {
-        throw new AtlasError(refusal(operation, row, { ...person, ...subjectOf(inputs) }, state?.status));
+        const text = refusal(operation, row, { ...person, ...subjectOf(inputs) }, state?.status);
+        throw new RefusedError(text, operation, row, state?.status);
       }
       if (step === "invite" || !person) {
-        const invitation = await this.#invite(inputs, isLastLook, bounds);
+        const invitation = await this.#invite(inputs, isLastLookup, bounds);
         isSent = invitation.isSent;
         return invitation.person;
       }
-      if (operation === "create") this.#report(row, person, inputs, isSent);
+      if (operation === "create") this.#reportAdoption(row, person, inputs, isSent);
       if (step === "keepMember") return person;
-      return this.#change(person, inputs, state, step === "grantMember", bounds);
+      return this.#access.change(person, inputs, state, step === "grantMember", bounds);
     });
     return { person, isSent };
   }
 
-  #report(row: Standing, person: Person, inputs: OrgInvitationInputs, isSent: boolean): void {
-    const { notify } = this.#options;
+  #reportAdoption(row: LifecycleRow, person: Person, inputs: OrgInvitationInputs, isSent: boolean): void {
     const { username, orgId } = inputs;
-    // Credentials of the API have names that are no addresses (recorded): who waited may find a colleague's invitation.
-    if (isSent && row === "PENDING" && !person.inviterUsername?.includes("@")) {
-      notify(`The invitation of ${username} to ${orgId} was sent; the answer to it was lost.`);
-    } else {
-      notify(adoption(row, { ...person, ...subjectOf(inputs) }));
-    }
+    // The name of API credentials is no address (recorded). An address is that of a colleague, who invited in the meantime.
+    const isOwn = isSent && row === "PENDING" && !person.inviterUsername?.includes("@");
+    this.#notify(
+      inputs,
+      isOwn
+        ? `The invitation of ${username} to ${orgId} was sent, although its answer was lost.`
+        : adoption(row, { ...person, ...subjectOf(inputs) }),
+    );
   }
 
-  /** Without a person where another look-up is due: somebody else was faster, or Atlas's answer was lost. */
+  /** Without a person if the person has to be looked up again: on a conflict, or when Atlas's answer was lost. */
   async #invite(
     inputs: OrgInvitationInputs,
-    isLastLook: boolean,
+    isLastLookup: boolean,
     bounds: Bounds,
   ): Promise<{ person?: Person; isSent: boolean }> {
-    const { api } = this.#options;
+    const { invitations, directory } = this.#options;
     const { orgId, username } = inputs;
     let invited: Person;
     try {
-      const recheck = (bounds: Bounds) => this.#expectUnknown(inputs, bounds);
-      invited = await api.createOrgInvite(orgId, username, inputs, recheck, bounds);
+      const recheck = directory.expectUninvited(inputs, { thorough: isThorough(inputs) });
+      invited = await invitations.createOrgInvite(orgId, username, inputs, recheck, bounds);
     } catch (error) {
-      const isUnclear = isConflict(error) || isUnreadableSuccess(error) || error instanceof OutdatedError;
-      if (isLastLook || !isUnclear) throw error;
+      const isUnclear =
+        isConflict(error) || isUnreadableSuccess(error) || error instanceof StaleObservationError;
+      if (isLastLookup || !isUnclear) throw error;
       return { isSent: !isConflict(error) };
     }
     if (grants(invited, inputs)) return { person: invited, isSent: true };
-    // Whether every generation takes teams and project roles in this request is unknown.
+    // It is unknown whether each API version accepts teams and project roles in this request.
     const state = stateOf(inputs, invited);
     try {
-      const changed = await this.#whilePending(state, () =>
-        this.#change(invited, inputs, undefined, false, bounds),
+      const changed = await this.#lookup.tryWithoutLookup(state, () =>
+        this.#access.change(invited, inputs, undefined, false, bounds),
       );
-      // Whatever the list lacks then was lost by this very change.
-      const asked = { ...state, roles: [], teamIds: [], groupRoleAssignments: [] };
-      const person = changed ?? (await this.#reconcile("update", inputs, asked, bounds)).person;
+      // Without stored access, everything that the list lacks counts as lost by this change.
+      const requested = { ...state, roles: [], teamIds: [], groupRoleAssignments: [] };
+      const person = changed ?? (await this.#reconcile("update", inputs, requested, bounds)).person;
       return { person, isSent: true };
     } catch (error) {
       throw new IncompleteCreateError(state, error as Error);
     }
   }
 
-  /** Brings somebody known to what is declared; a look-up is needed only where they are not pending. */
-  async #grant(
+  /** Brings a known person to the inputs. Needs a look-up only where the person is not pending. */
+  async #applyInputs(
     state: OrgInvitationState,
     inputs: OrgInvitationInputs,
     bounds: Bounds,
   ): Promise<OrgInvitationState> {
-    // What a change takes back, or has to leave as it is, is taken from what Atlas has now.
+    // A field from which the change removes something, or which it leaves unchanged, starts from what Atlas has now.
     const isDirect = ACCESS_FIELDS.every((field) => {
       return state[field].length === 0 || (inputs[field] && !sameField(field, state.declared, inputs));
     });
+    const pending: Person = { ...state, orgMembershipStatus: "PENDING" };
     const changed = isDirect
-      ? await this.#whilePending(state, () =>
-          this.#change({ ...state, orgMembershipStatus: "PENDING" }, inputs, state, false, bounds),
+      ? await this.#lookup.tryWithoutLookup(state, () =>
+          this.#access.change(pending, inputs, state, false, bounds),
         )
       : undefined;
     const person = changed ?? (await this.#reconcile("update", inputs, state, bounds)).person;
     return stateOf(inputs, person, state);
   }
 
-  /**
-   * Changes what differs in one request, and compares the answer with what was asked for.
-   *
-   * @throws AtlasError where Atlas did not take all of it.
-   */
-  async #change(
-    person: Person,
-    inputs: OrgInvitationInputs,
-    state: OrgInvitationState | undefined,
-    isMember: boolean,
-    bounds: Bounds,
-  ): Promise<Person | undefined> {
-    const { api, notify } = this.#options;
-    const { orgId, username } = inputs;
-    const isAsPlanned = isMember && state?.onAccepted === "manage";
-    const change = changeOf(person, inputs, state, isAsPlanned);
-    const changed = Object.keys(change) as AccessField[];
-    const stored = (answer: Person, sent: PartialAccess) =>
-      storedAfter(answer, sent, { found: person, inputs, state, isAsPlanned });
-    if (changed.length === 0) return stored(person, change);
-    const send = (person: Person, change: PartialAccess) =>
-      isMember
-        ? api.updateMember(orgId, person, change, bounds)
-        : api.updateOrgInvite(orgId, person, change, bounds);
-    let answer = await send(person, change);
-    const reset = answer && lostOf(person, answer, change);
-    if (answer && reset) answer = await send(answer, { ...change, ...reset });
-    if (!answer) return undefined;
-
-    const sent: PartialAccess = { ...change, ...reset };
-    const refused = difference(answer, sent);
-    if (refused) throw new AtlasError(`${username} in ${orgId}: Atlas did not take ${refused}. ${NOT_TAKEN}`);
-    const added = difference(change, answer, changed);
-    if (added)
-      notify(
-        `${username} in ${orgId}: Atlas gives ${added} besides what is declared, and it is left so. Where an identity provider gives it, change it there.`,
-      );
-    return stored(answer, sent);
+  #notify({ orgId, username }: PersonIdentity, text: string, severity: "info" | "warning" = "info"): void {
+    this.#options.notify({ severity, text, subject: { orgId, username } });
   }
 
-  /** The direct request: it needs no look-up unless Atlas says that it knows no such pending invitation. */
-  async #whilePending<Result>(
-    state: OrgInvitationState,
-    request: () => Promise<Result | undefined>,
-  ): Promise<Result | undefined> {
-    if (state.status !== "PENDING") return undefined;
-    try {
-      return await request();
-    } finally {
-      this.#options.people.invalidate(state);
-    }
-  }
-
-  /** Acts on what Atlas says about the person, and once more where that turns out to be outdated. */
-  async #look<Result>(
-    sought: OrgInvitationInputs | OrgInvitationState,
-    bounds: Bounds,
-    options: FindOptions,
-    act: (person: Person | undefined, isLastLook: boolean) => Promise<Result | undefined>,
+  /** Runs one operation at a time for each person, each with one deadline for all its waits. */
+  async #runExclusively<Result>(
+    person: PersonIdentity,
+    run: (bounds: Bounds) => Promise<Result>,
   ): Promise<Result> {
-    for (const isLastLook of [false, true]) {
-      const person = await this.#find(sought, bounds, isLastLook ? {} : options);
-      try {
-        const result = await act(person, isLastLook);
-        if (result !== undefined) return result;
-      } finally {
-        this.#options.people.invalidate(sought);
-      }
-    }
-    const { username, orgId } = sought;
-    throw new AtlasError(
-      `Atlas's list and its answers disagree about ${username} in ${orgId}: a change of what the list shows was answered as if it were not there. Run the command again. If it stays so, change or cancel it in Atlas; an invitation to a project can only be cancelled there.`,
-    );
-  }
-
-  /** @throws OutdatedError where Atlas has the invitation after all. */
-  async #expectUnknown(inputs: OrgInvitationInputs, bounds: Bounds): Promise<void> {
-    const { orgId, username, onAccepted } = inputs;
-    this.#options.people.invalidate(inputs);
-    const person = await this.#find(inputs, bounds);
-    const row = standing(person?.orgMembershipStatus, onAccepted);
-    if (LIFECYCLE[row].create === "invite") return;
-    throw new OutdatedError(`${username} became known to ${orgId} meanwhile. Run pulumi up again.`);
-  }
-
-  async #find(
-    sought: OrgInvitationInputs | OrgInvitationState,
-    bounds: Bounds,
-    options: FindOptions = {},
-  ): Promise<Person | undefined> {
-    const { people, notify } = this.#options;
-    const { orgId, username, onAccepted } = sought;
-    const thorough = onAccepted === "manage";
-    const person = await this.#certain(sought, people.find(sought, bounds, { ...options, thorough }));
-    const known = "knownAs" in sought ? sought.knownAs : undefined;
-    if (person && person.username !== username && person.username !== known) {
-      notify(`${username} is ${person.username} in ${orgId}, by the id: it is the same person.`);
-    }
-    return person;
-  }
-
-  /** A look-up that fails is an error, never "gone". */
-  async #certain<Result>(
-    { orgId, username }: { orgId: string; username: string },
-    lookUp: Promise<Result>,
-  ): Promise<Result> {
-    try {
-      return await lookUp;
-    } catch (error) {
-      if (!(error instanceof AtlasError)) throw error;
-      throw new AtlasError(
-        `It is unknown whether ${username} is invited to ${orgId}, has accepted, or neither: ${error.message}`,
-        { cause: error },
-      );
-    }
-  }
-
-  /** One operation a person at a time, each with one budget for all its waits. */
-  async #alone<Result>(person: PersonIdentity, run: (bounds: Bounds) => Promise<Result>): Promise<Result> {
     const { clock, maxWaitMs, signal } = this.#options;
     const key = addressKey(person);
-    const previous = this.#underWay.get(key);
+    const previous = this.#operations.get(key);
     const result = (async () => {
       await previous?.catch(() => undefined);
-      return run({ until: clock.monotonic() + maxWaitMs, signal });
+      return run({ deadline: clock.monotonic() + maxWaitMs, signal });
     })();
-    this.#underWay.set(key, result);
+    this.#operations.set(key, result);
     try {
       return await result;
     } finally {
-      if (this.#underWay.get(key) === result) this.#underWay.delete(key);
+      if (this.#operations.get(key) === result) this.#operations.delete(key);
     }
   }
 }
-
-const NOT_TAKEN =
-  'Where an identity provider manages the roles of the organization, change them there, declare what Atlas has, or set onAccepted to "retain". Where it is about teams or project roles of an invitation, set the invitations API to v2.';
 
 function isNotPending({ orgMembershipStatus }: Person): boolean {
   return orgMembershipStatus !== "PENDING";

@@ -1,27 +1,29 @@
 import { AtlasError } from "../atlas/errors.ts";
+import { isKnownStatus, type MembershipStatus } from "../atlas/invitations/invitations-api.ts";
 
-/** What becomes of a person who accepted: see `OrgInvitationArgs.onAccepted`. */
+/** What the lifecycle does to a person who has accepted: see `OrgInvitationArgs.onAccepted`. */
 export type OnAccepted = "fail" | "retain" | "manage";
 
-/** What became of an invitation, in the output `status`. */
+/** The status of an invitation, in the output `status`. */
 export type Status = "PENDING" | "ACCEPTED" | "EXPIRED" | "REJECTED";
 
-/** From Atlas's own words (`orgMembershipStatus`, 2025-02-19). */
-const STATUS = {
+/** By Atlas's `orgMembershipStatus`. */
+const STATUS: Record<MembershipStatus, Status> = {
   PENDING: "PENDING",
   ACTIVE: "ACCEPTED",
   INVITATION_EXPIRED: "EXPIRED",
   INVITATION_REJECTED: "REJECTED",
-} as const satisfies Record<string, Status>;
+};
 
 /**
  * The lifecycle: what Atlas says about a person decides what each operation does.
  *
- * - create and update: `invite` sends an invitation; `grant…` brings an invitation or a member to what is
- *   declared, with no request when it is so already; `keepMember` takes the member as found.
- * - read: `drop` from state; keep `asFound` (inputs too, so that drift shows) or `asDeclared`.
- * - delete: `done` needs nothing more; `forget` leaves the member where they are.
- * - `refuse` is an error that says what to do: see {@link refusal}.
+ * - create and update: `invite` sends an invitation; `grant…` changes an invitation or a member to what is declared, with
+ *   no request when nothing differs; `keepMember` stores the member as found.
+ * - read: `drop` removes the resource from the state; `asFound` stores Atlas's access as inputs, so that drift shows;
+ *   `asDeclared` leaves the inputs unchanged.
+ * - delete: `done` sends nothing; `forget` leaves the member in the organization.
+ * - `refuse` is an error: see {@link refusal}.
  */
 export const LIFECYCLE = {
   nothing: { create: "invite", read: "drop", update: "refuse", delete: "done" },
@@ -33,82 +35,76 @@ export const LIFECYCLE = {
   INVITATION_REJECTED: { create: "invite", read: "asDeclared", update: "refuse", delete: "done" },
 } as const;
 
-export type Standing = keyof typeof LIFECYCLE;
-export type Operation = keyof (typeof LIFECYCLE)[Standing];
+export type LifecycleRow = keyof typeof LIFECYCLE;
+export type Operation = keyof (typeof LIFECYCLE)[LifecycleRow];
 
 /** The row of the lifecycle for what Atlas says about a person. */
-export function standing(orgMembershipStatus: string | undefined, onAccepted: OnAccepted): Standing {
+export function lifecycleRow(orgMembershipStatus: string | undefined, onAccepted: OnAccepted): LifecycleRow {
   if (orgMembershipStatus === undefined) return "nothing";
-  const status = known(orgMembershipStatus);
+  const status = parseStatus(orgMembershipStatus);
   return status === "ACTIVE" ? `ACTIVE, ${onAccepted}` : status;
 }
 
 /** The output `status` for what Atlas says about a person. */
 export function statusOf(orgMembershipStatus: string): Status {
-  return STATUS[known(orgMembershipStatus)];
+  return STATUS[parseStatus(orgMembershipStatus)];
 }
 
-/** Whether this version knows what Atlas calls a person. */
-export function isKnownStatus(orgMembershipStatus: string): orgMembershipStatus is keyof typeof STATUS {
-  return Object.hasOwn(STATUS, orgMembershipStatus);
-}
-
-function known(orgMembershipStatus: string): keyof typeof STATUS {
+function parseStatus(orgMembershipStatus: string): MembershipStatus {
   if (isKnownStatus(orgMembershipStatus)) return orgMembershipStatus;
   throw new AtlasError(
-    `Atlas calls somebody "${orgMembershipStatus}", which this version does not know. Update pulumi-atlas-invitations.`,
+    "unknownStatus",
+    `Atlas answered with the membership status "${orgMembershipStatus}", which this version does not know. Update pulumi-atlas-invitations.`,
   );
 }
 
-/** Whom a text is about. */
-export interface Subject {
+/** The person and the invitation that a message names. */
+export interface MessageSubject {
   username: string;
   orgId: string;
   expiresAt?: string | undefined;
   inviterUsername?: string | undefined;
 }
 
-/** What is said when a resource takes over a person who was invited, or a member, before the resource was created. */
-export function adoption(row: Standing, { username, orgId, expiresAt, inviterUsername }: Subject): string {
-  const by = inviterUsername ? `, by ${inviterUsername}` : "";
+/** What the creation of a resource reports when it adopts a pending invitation or a member. */
+export function adoption(
+  row: LifecycleRow,
+  { username, orgId, expiresAt, inviterUsername }: MessageSubject,
+): string {
   switch (row) {
     case "PENDING": {
+      const by = inviterUsername ? `, by ${inviterUsername}` : "";
       const until = expiresAt ? `, which expires on ${expiresAt}` : "";
-      const whose = inviterUsername ? `the invitation that ${inviterUsername} sent` : "that invitation";
-      return `${username} was already invited to ${orgId}${by}: adopted the invitation${until}; no other e-mail is sent. Destroying this resource cancels ${whose}.`;
+      const invitation = inviterUsername ? `the invitation that ${inviterUsername} sent` : "that invitation";
+      return `${username} was already invited to ${orgId}${by}: the resource adopted the invitation${until}, and no other e-mail is sent. Deleting the resource will cancel ${invitation}.`;
     }
     case "ACTIVE, manage":
-      return `${username} is already a member of ${orgId}: adopted the member; no invitation is sent. Destroying this resource removes a member who was there before; set onAccepted to "retain" to keep them.`;
+      return `${username} is already a member of ${orgId}: the resource adopted the member, and no invitation is sent. Deleting the resource will remove a member who was there before it; set onAccepted to "retain" to keep the member.`;
     default:
-      return `${username} is already a member of ${orgId}: adopted the member; no invitation is sent. Destroying this resource keeps them.`;
+      return `${username} is already a member of ${orgId}: the resource adopted the member, and no invitation is sent. Deleting the resource will keep the member.`;
   }
 }
 
-/** Why the lifecycle refuses: the person, the organization, the reason and the next step. */
+/** Why the lifecycle refuses an operation. */
 export function refusal(
   operation: Operation,
-  row: Standing,
-  { username, orgId, expiresAt }: Subject,
+  row: LifecycleRow,
+  { username, orgId, expiresAt }: MessageSubject,
   status?: Status,
 ): string {
-  const theInvitation = `The invitation of ${username} to ${orgId}`;
-  const accepted = `${username} has accepted the invitation to ${orgId}, so it can no longer be`;
+  const invitation = `The invitation of ${username} to ${orgId}`;
   switch (row) {
     case "nothing":
       return status === "ACCEPTED"
-        ? `${username} is no longer a member of ${orgId}: they left, or were removed outside Pulumi. Run pulumi refresh, then pulumi up to invite them again.`
-        : `${theInvitation} was cancelled outside Pulumi. Run pulumi refresh, then pulumi up to invite them again.`;
+        ? `${username} is no longer a member of ${orgId}: the member left, or was removed in Atlas.`
+        : `${invitation} no longer exists: it was cancelled in Atlas, or by another tool.`;
     case "INVITATION_EXPIRED":
-      return `${theInvitation} expired${expiresAt ? ` on ${expiresAt}` : ""}, so it can no longer be changed. Run pulumi refresh; then set reinviteExpired to true to invite them again, or remove the resource.`;
+      return `${invitation} expired${expiresAt ? ` on ${expiresAt}` : ""}, so it can no longer be changed.`;
     case "INVITATION_REJECTED":
-      return `${theInvitation} was rejected, so it can no longer be changed. Remove the resource, or invite them again with pulumi up --target-replace and its URN.`;
+      return `${invitation} was rejected, so it can no longer be changed.`;
   }
-  switch (operation) {
-    case "create":
-      return `${username} is already a member of ${orgId}, so no invitation was sent. If this resource was renamed or moved, give it aliases, and it keeps its state. Otherwise set onAccepted to "retain" (keep the member as they are) or "manage" (bring the member to what is declared; destroying the resource then removes them), or remove the resource.`;
-    case "delete":
-      return `${accepted} deleted. Set onAccepted to "retain" (keep the member, forget the invitation) or "manage" (remove the member), run pulumi up, then destroy again. If the program no longer declares them, pulumi state delete and the URN forgets the resource and keeps the member.`;
-    default:
-      return `${accepted} changed. Set onAccepted to "manage" (change the member, and remove them on destroy), or take the change back and set it to "retain" (keep the member as they are).`;
-  }
+  if (operation === "create")
+    return `${username} is already a member of ${orgId}, so no invitation was sent.`;
+  const done = operation === "delete" ? "deleted" : "changed";
+  return `${username} has accepted the invitation to ${orgId}, so it can no longer be ${done}.`;
 }

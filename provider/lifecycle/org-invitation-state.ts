@@ -6,7 +6,7 @@ import {
   sameField,
 } from "../atlas/invitations/access.ts";
 import type { Person } from "../atlas/invitations/invitations-api.ts";
-import { LIFECYCLE, type OnAccepted, type Standing, type Status, statusOf } from "./membership.ts";
+import { LIFECYCLE, type LifecycleRow, type OnAccepted, type Status, statusOf } from "./membership.ts";
 
 /** What a program declares about a person, checked and normalized. */
 export interface OrgInvitationInputs extends DeclaredAccess {
@@ -16,13 +16,13 @@ export interface OrgInvitationInputs extends DeclaredAccess {
   reinviteExpired: boolean;
 }
 
-/** What is stored about a person: what is declared, and what Atlas said last. */
+/** What is stored about a person: the declaration, and what Atlas answered last. */
 export interface OrgInvitationState extends Access {
   orgId: string;
   username: string;
   onAccepted: OnAccepted;
   reinviteExpired: boolean;
-  /** What the stored inputs declare; the fields beside it are what Atlas has. */
+  /** The access in the stored inputs. The fields beside it are what Atlas has. */
   declared: DeclaredAccess;
   status: Status;
   invitationId?: string | undefined;
@@ -31,9 +31,9 @@ export interface OrgInvitationState extends Access {
   expiresAt?: string | undefined;
   inviterUsername?: string | undefined;
   orgName?: string | undefined;
-  /** The address that Atlas has, where it is not the declared one. */
+  /** The address that Atlas has, if it is not the declared one. */
   knownAs?: string | undefined;
-  /** Which resource was created with it. */
+  /** A key of the resource that created the state. */
   declaredBy?: string | undefined;
 }
 
@@ -75,19 +75,19 @@ export function stateOf(
 }
 
 /**
- * The state after a refresh. Where the person is as declared to be managed, what changed in Atlas since the last
- * operation becomes part of the inputs, so that the next plan shows it as a difference from the program.
+ * The state after a read. Where the row says `asFound`, the fields that changed in Atlas since the last operation replace
+ * the declared ones, so that the next plan shows them as a difference from the program.
  */
-export function refreshed(state: OrgInvitationState, person: Person, row: Standing): OrgInvitationState {
+export function refreshed(state: OrgInvitationState, person: Person, row: LifecycleRow): OrgInvitationState {
   const { orgId, username, onAccepted, reinviteExpired } = state;
   const now = stateOf({ orgId, username, onAccepted, reinviteExpired, ...state.declared }, person, state);
   const { declared } = state;
   if (LIFECYCLE[row].read !== "asFound") {
-    // Nothing is granted to whom an invitation has run out: what it granted stays known.
+    // An expired or rejected invitation grants nothing: the state keeps what it granted.
     return row.startsWith("ACTIVE") ? now : { ...now, ...accessOf(state) };
   }
   const drift = ACCESS_FIELDS.filter((field) => {
-    // What an incomplete creation left to do is a difference, too.
+    // What an incomplete creation did not grant is a difference, too.
     return declared[field] && (!sameField(field, state, now) || missing(now, declared, field).length > 0);
   }).map((field) => [field, now[field]]);
   return { ...now, declared: { ...declared, ...Object.fromEntries(drift) } };
@@ -97,7 +97,7 @@ function accessOf({ roles, teamIds, groupRoleAssignments }: Access): Access {
   return { roles, teamIds, groupRoleAssignments };
 }
 
-/** Whether it is the invitation of the stored state, and not one that was sent since. */
+/** Whether it is the invitation of the stored state, and not one that was sent later. */
 export function isSameInvitation(
   person: Pick<Person, "invitationId" | "userId" | "createdAt">,
   state: OrgInvitationState,

@@ -1,23 +1,23 @@
 import * as v from "valibot";
-import { AtlasError } from "../atlas/errors.ts";
 import { ACCESS_FIELDS, type Access, type DeclaredAccess, sameField } from "../atlas/invitations/access.ts";
+import { LifecycleError } from "./lifecycle-error.ts";
 import type { OrgInvitationInputs, OrgInvitationState } from "./org-invitation-state.ts";
 
 /*
- * Between the properties that Pulumi stores and what the lifecycle knows. What was stored may hold what Atlas answered,
- * so that the rules for the arguments of programs do not apply; but an id that is none must never reach a path.
+ * Converts between stored properties and the types of the lifecycle. Stored properties may contain what Atlas answered, so
+ * the rules for arguments do not apply to them, except that a malformed id must never become part of a path.
  */
 
 export type Properties = Record<string, unknown>;
 
-const id = v.pipe(v.string(), v.regex(/^[0-9a-f]{24}$/i, "is not one of Atlas's ids, 24 hexadecimal digits"));
+const id = v.pipe(v.string(), v.regex(/^[0-9a-f]{24}$/i, "must be 24 hexadecimal digits"));
 const optionalText = v.nullish(v.string());
 const roles = v.array(v.string());
 const assignments = v.array(v.object({ groupId: v.string(), roles: v.nullish(roles, []) }));
 
 const Inputs = v.object({
   orgId: v.pipe(id, v.toLowerCase()),
-  username: v.pipe(v.string(), v.nonEmpty("is empty"), v.toLowerCase()),
+  username: v.pipe(v.string(), v.nonEmpty("must not be empty"), v.toLowerCase()),
   roles,
   teamIds: v.nullish(v.array(v.string())),
   groupRoleAssignments: v.nullish(assignments),
@@ -34,7 +34,7 @@ const State = v.object({
   expiresAt: optionalText,
   inviterUsername: optionalText,
   orgName: optionalText,
-  // Names that begin so are not displayed (pulumi engine, IsInternalPropertyKey).
+  // The engine does not display names that begin with two underscores (IsInternalPropertyKey).
   __declared: v.optional(
     v.object({
       roles: v.optional(roles),
@@ -47,11 +47,11 @@ const State = v.object({
 });
 
 /**
- * The inputs that `check` has passed.
+ * The inputs that `checkInputs` has passed.
  *
- * @throws AtlasError for what no check of this package passes.
+ * @throws LifecycleError "invalidState" for what it never passes.
  */
-export function inputsIn(properties: Properties): OrgInvitationInputs {
+export function parseInputs(properties: Properties): OrgInvitationInputs {
   const { teamIds, groupRoleAssignments, ...inputs } = parse(Inputs, properties);
   return {
     ...inputs,
@@ -60,8 +60,8 @@ export function inputsIn(properties: Properties): OrgInvitationInputs {
   };
 }
 
-/** @throws AtlasError for a state that somebody wrote by hand, and wrong. */
-export function stateIn(properties: Properties): OrgInvitationState {
+/** @throws LifecycleError "invalidState" for a state that this package did not write. */
+export function parseState(properties: Properties): OrgInvitationState {
   const { __declared, __knownAs, __declaredBy, teamIds, groupRoleAssignments, ...stored } = parse(
     State,
     properties,
@@ -81,7 +81,7 @@ export function stateIn(properties: Properties): OrgInvitationState {
   };
 }
 
-/** What Pulumi is to store. Nothing in it is `undefined`: the host fails on that, and only after Atlas has done the work. */
+/** The properties to store. Without `undefined`, on which the plugin host fails after Atlas has carried the request out. */
 export function propertiesOf({ declared, knownAs, declaredBy, ...state }: OrgInvitationState): Properties {
   const implied = impliedBy(state);
   const different = ACCESS_FIELDS.filter((field) => !sameField(field, declared, implied));
@@ -104,11 +104,11 @@ export function inputsOf(state: OrgInvitationState): OrgInvitationInputs {
 }
 
 /** Whether the stored inputs may hold `[]` for what is not declared, as 0.1.0 stored it. */
-export function mayBeWrittenBy010({ __declared, teamIds, groupRoleAssignments }: Properties): boolean {
+export function mayBeFrom010({ __declared, teamIds, groupRoleAssignments }: Properties): boolean {
   return __declared === undefined && [teamIds, groupRoleAssignments].some((list) => isEmpty(list));
 }
 
-/** What is declared where nothing else is stored of it: what Atlas has, and no list that is empty (as 0.1.0 meant it). */
+/** What is declared if `__declared` is absent: what Atlas has, except empty lists (as 0.1.0 meant it). */
 function impliedBy({ roles, teamIds, groupRoleAssignments }: Access): DeclaredAccess {
   return {
     roles,
@@ -133,8 +133,19 @@ function parse<Schema extends v.GenericSchema>(
 ): v.InferOutput<Schema> {
   const parsed = v.safeParse(schema, properties);
   if (parsed.success) return parsed.output;
-  const wrong = parsed.issues.map((issue) => `${v.getDotPath(issue)}: ${issue.message}`).join("; ");
-  throw new AtlasError(
-    `The state of this resource cannot be used, so nothing was sent. ${wrong}. Mend it with pulumi stack export and import, or forget the resource with pulumi state delete.`,
+  const issues = parsed.issues.map((issue) => `${v.getDotPath(issue)}: ${issue.message}`).join("; ");
+  throw new LifecycleError(
+    "invalidState",
+    `The state of this resource cannot be used, so nothing was sent. ${issues}.`,
   );
+}
+
+/**
+ * What is stored about an invitation that is no longer pending as *inputs*, because plans and reads display only changes of
+ * inputs (engine, RefreshStep.ResultOp). `read` adds it and `check` keeps it. `expiresAt` lets a plan display why it
+ * replaces an expired invitation.
+ */
+export function terminalStatus({ status, expiresAt }: Properties): Properties {
+  if (status === undefined || status === "PENDING") return {};
+  return status === "EXPIRED" && expiresAt !== undefined ? { status, expiresAt } : { status };
 }

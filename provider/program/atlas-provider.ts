@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { InvitationsApiVersion } from "../settings/settings.ts";
 
-/** One account of Atlas: credentials of one kind, and what else differs from the environment. */
+/** One account of Atlas: credentials of one kind, and the settings that differ from the environment. */
 export interface AtlasProviderArgs {
   /** Public key of an API key. */
   publicKey?: pulumi.Input<string> | undefined;
@@ -10,30 +11,30 @@ export interface AtlasProviderArgs {
   clientId?: pulumi.Input<string> | undefined;
   /** Secret of the service account: `mdb_sa_sk_…`. Stored as a secret. */
   clientSecret?: pulumi.Input<string> | undefined;
-  /** An access token that lives for as long as the operation. Stored as a secret. */
+  /** An access token that is valid for the whole run. Stored as a secret. */
   accessToken?: pulumi.Input<string> | undefined;
   /** Origin of Atlas. @default "https://cloud.mongodb.com" */
   baseUrl?: pulumi.Input<string> | undefined;
-  /** Whether it is Atlas for Government. @default false */
+  /** Whether the server is Atlas for Government. @default false */
   isMongodbgovCloud?: pulumi.Input<boolean> | undefined;
-  /** The API that carries the invitations: `v2`, `v1.0` or `users`. @default "v2" */
-  invitationsApi?: pulumi.Input<"v2" | "v1.0" | "users"> | undefined;
-  /** How long one request may wait for Atlas's limits, such as `30m`. @default "1h" */
+  /** The version of the API that carries the invitations: `v2`, `v1.0` or `users`. @default "v2" */
+  invitationsApi?: pulumi.Input<InvitationsApiVersion> | undefined;
+  /** How long one operation may wait in all, such as `30m`. @default "1h" */
   maxWait?: pulumi.Input<string> | undefined;
-  /** Whether each request is told in a line, without headers or bodies. @default false */
+  /** Whether each request is shown, without headers and bodies. @default false */
   debug?: pulumi.Input<boolean> | undefined;
 }
 
 /**
- * An account of Atlas for the resources that name it in their `provider` option, where one program has several.
+ * An account of Atlas for the resources that have it in their `provider` option, if one program has several accounts.
  *
- * What it is given goes before the environment, and is kept in the state (secrets encrypted), so that destroy
- * needs no environment. Changing it updates the provider and touches no invitation.
+ * Its arguments override the environment, and are stored in the state (secrets encrypted), so that destroy needs
+ * no environment. Changing them updates the provider and no invitation.
  */
 export class AtlasProvider extends pulumi.ProviderResource {
   /**
    * @param name Name of the provider, unique in the stack.
-   * @param args The account. What is left out is read from the environment.
+   * @param args The account. Settings that are left out are read from the environment.
    * @param opts Resource options of Pulumi.
    */
   constructor(name: string, args: AtlasProviderArgs, opts?: pulumi.ResourceOptions) {

@@ -4,46 +4,44 @@ export interface Setting {
   value: string;
 }
 
-/** A place where settings are read: the environment, or the configuration that Pulumi passes. */
+/** A place where settings are read: the environment, or a configuration that an adapter passes. */
 export interface Source {
   kind: "environment" | "configuration";
-  /** For error messages. */
+  /** For messages, such as "the environment". */
   place: string;
-  /** `undefined` where it is not set, or blank. */
-  read(name: string): Setting | undefined;
+  /** The full name of a setting, for messages. */
+  nameOf(key: string): string;
+  /** `undefined` where the setting is absent or blank. */
+  read(key: string): Setting | undefined;
 }
 
-/** Reads one value by its full name. What Pulumi passes of a provider's arguments need not be text. */
+/** Reads one value by its full name. The value of a configuration may be of any type. */
 export type Read = (name: string) => unknown;
 
-/**
- * The sources in the order in which they are asked: the environment first, then the stack configuration. What
- * an `AtlasProvider` was given goes before the environment, or several accounts in one program would all be one.
- */
-export function settingsSources(
-  environment: Record<string, string | undefined>,
-  configuration: Read,
-): Source[] {
-  const explicit = configuration(EXPLICIT) !== undefined;
-  const inEnvironment = source("environment", "the environment", (name) => environment[name]);
-  const inConfiguration = source(
-    "configuration",
-    explicit ? "the arguments of the AtlasProvider" : "the stack configuration",
-    configuration,
-  );
-  return explicit ? [inConfiguration, inEnvironment] : [inEnvironment, inConfiguration];
+/** Settings under the names of environment variables. */
+export function environmentSource(environment: Record<string, string | undefined>): Source {
+  return source("environment", "the environment", "", (name) => environment[name]);
 }
 
-/** Set by `AtlasProvider`, beside its settings. */
-const EXPLICIT = "mongodbatlas:explicitProvider";
+/**
+ * Settings of a configuration, under the namespace of the adapter.
+ *
+ * @param place - For messages, such as "the stack configuration".
+ * @param prefix - Of each name, such as `mongodbatlas:`.
+ */
+export function configurationSource(place: string, prefix: string, read: Read): Source {
+  return source("configuration", place, prefix, read);
+}
 
-function source(kind: Source["kind"], place: string, read: Read): Source {
+function source(kind: Source["kind"], place: string, prefix: string, read: Read): Source {
+  const nameOf = (key: string) => `${prefix}${key}`;
   return {
     kind,
     place,
-    read: (name) => {
-      const value = String(read(name) ?? "").trim();
-      return value ? { name, value } : undefined;
+    nameOf,
+    read: (key) => {
+      const value = String(read(nameOf(key)) ?? "").trim();
+      return value ? { name: nameOf(key), value } : undefined;
     },
   };
 }

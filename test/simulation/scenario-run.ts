@@ -149,9 +149,9 @@ function isMild({ troubles, acts }: Command): boolean {
 }
 
 const REFUSAL =
-  / has accepted | is already a member | expired| was rejected| was cancelled outside | is no longer a member | could not be created| did not take /;
+  / has accepted | is already a member | expired| was rejected| no longer exists| is no longer a member | could not be created| did not take /;
 // Of the two looks that an operation has, lost answers to two different requests use up both.
-const TWICE_LOST = / became known to /;
+const TWICE_LOST = /, or became a member, in the meantime/;
 
 /** The only errors that are due then are those of the lifecycle itself. */
 function demandRefusals(errors: Outcome["errors"]): void {

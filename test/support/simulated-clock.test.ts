@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Transport } from "../../provider/atlas/transport.ts";
-import { clientScene } from "../unit/atlas/client-fixture.ts";
+import { clientFixture } from "../unit/atlas/client-fixture.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 
 /** Notes the time at which each sleeper wakes, in ms since the start. */
@@ -76,13 +76,13 @@ test("work runs in no time, and what it is rejected with comes out", async () =>
 });
 
 test("no time passes while an HTTP request is under way, unless it travels", async () => {
-  await using scene = await clientScene();
+  await using scene = await clientFixture();
   const clock = new SimulatedClock();
   const start = clock.now();
   const transport = new Transport({ baseUrl: scene.atlas.url });
   const events: [string, number][] = [];
   const note = (event: string) => events.push([event, clock.now() - start]);
-  const asked = transport.exchange({ method: "GET", target: "/", headers: {} }).then(() => note("answered"));
+  const asked = transport.send({ method: "GET", target: "/", headers: {} }).then(() => note("answered"));
   scene.atlas.onRequest(async (_, stage) => {
     if (stage !== "arrived") return;
     for (let turns = 0; turns < 20; turns++) await new Promise(setImmediate);

@@ -4,21 +4,21 @@ export interface GroupRoleAssignment {
   roles: string[];
 }
 
-/** What an invitation grants, or a member has: the part of a person that Atlas lets us change. */
+/** What an invitation grants, or a member has: what can be changed about a person. */
 export interface Access {
   roles: string[];
   teamIds: string[];
   groupRoleAssignments: GroupRoleAssignment[];
 }
 
-/** What a program declares of it. What is left out is not managed: neither sent, nor compared, nor taken away. */
+/** The access that a program declares. A field that is left out is not managed: not sent, compared or removed. */
 export interface DeclaredAccess {
   roles: string[];
   teamIds?: string[] | undefined;
   groupRoleAssignments?: GroupRoleAssignment[] | undefined;
 }
 
-/** Some of the access: what one request changes, or what is missing or too much. */
+/** Some fields of the access, such as those that one request changes. */
 export type PartialAccess = { [Field in keyof Access]?: Access[Field] | undefined };
 
 export const ACCESS_FIELDS = ["roles", "teamIds", "groupRoleAssignments"] as const;
@@ -29,7 +29,7 @@ export function sortedSet(values: readonly string[]): string[] {
   return [...new Set(values)].sort();
 }
 
-/** Project roles, normalized: one entry a project, projects and roles sorted. */
+/** Project roles, normalised: one entry per project, projects and roles sorted. */
 export function mergedAssignments(assignments: readonly GroupRoleAssignment[]): GroupRoleAssignment[] {
   const byGroup = new Map<string, string[]>();
   for (const { groupId, roles } of assignments) {
@@ -40,8 +40,8 @@ export function mergedAssignments(assignments: readonly GroupRoleAssignment[]): 
     .sort((one, other) => (one.groupId < other.groupId ? -1 : 1));
 }
 
-/** The access, normalized, so that two that mean the same are equal. */
-export function canonicalAccess({ roles, teamIds, groupRoleAssignments }: Access): Access {
+/** The access, normalised, so that two that mean the same are equal. */
+export function normalizeAccess({ roles, teamIds, groupRoleAssignments }: Access): Access {
   return {
     roles: sortedSet(roles),
     teamIds: sortedSet(teamIds),

@@ -1,43 +1,35 @@
 import * as v from "valibot";
-import type { AtlasClient, AtlasRequest, Bounds } from "../atlas-client.ts";
+import type { AtlasClient, AtlasRequest, Recheck } from "../atlas-client.ts";
+import type { Bounds } from "../bounds.ts";
 import type { AtlasError } from "../errors.ts";
-import { canonicalAccess, type PartialAccess } from "./access.ts";
-import {
-  AtlasId,
-  type InvitationsApi,
-  type Invitee,
-  isNotOwner,
-  type Listing,
-  listingOf,
-  type PeopleList,
-  type Person,
-  type Recheck,
-  unlessUnknown,
-} from "./invitations-api.ts";
-import type { OrgUsers } from "./users-endpoint.ts";
+import { normalizeAccess, type PartialAccess } from "./access.ts";
+import { isNotOwner, unlessUnknown } from "./error-meaning.ts";
+import type { InvitationsApi, Invitee, PeopleList, PeopleLists, Person } from "./invitations-api.ts";
+import { AtlasId, type Listing, parseListing } from "./listing.ts";
 
-/** The generations with endpoints of their own for invitations: v1.0, of the legacy page, and v2. */
-export const INVITES = {
+/** The two API versions with an endpoint for invitations: v1.0 (the documented legacy API), and v2 at 2023-01-01. */
+export const INVITES_API_VERSIONS = {
   "v1.0": { root: "/api/atlas/v1.0/orgs", mediaType: "application/json" },
   v2: { root: "/api/atlas/v2/orgs", mediaType: "application/vnd.atlas.2023-01-01+json" },
 } as const;
 
-/** `/orgs/{orgId}/invites`, of v1.0 or v2. It shows pending invitations only, and can never touch a member. */
-export class OrgInvites implements InvitationsApi {
-  readonly updateMember: InvitationsApi["updateMember"];
-  readonly removeMember: InvitationsApi["removeMember"];
+/** `/orgs/{orgId}/invites`, of v1.0 or v2. It lists pending invitations only, and cannot change or remove a member. */
+export class InvitesEndpoint implements InvitationsApi {
   readonly #client: AtlasClient;
   readonly #root: string;
   readonly #mediaType: string;
   readonly #now: () => number;
-  readonly #lists: readonly PeopleList[];
-  /** Why the list of an organization's invitations was refused, where the credentials may only read. */
+  readonly #lists: PeopleLists;
+  /** By organization, the error with which Atlas rejected the list of invitations to credentials that may only read. */
   readonly #notOwner = new Map<string, AtlasError>();
 
-  /** @param now - The wall clock, in ms since 1970: tells whether an invitation has run out. */
+  /**
+   * @param listUsers - Lists the users of an organization.
+   * @param now - The wall clock, in ms since 1970, by which an invitation expires.
+   */
   constructor(
     client: AtlasClient,
-    users: OrgUsers,
+    listUsers: PeopleList,
     { root, mediaType }: { root: string; mediaType: string },
     now: () => number,
   ) {
@@ -45,25 +37,23 @@ export class OrgInvites implements InvitationsApi {
     this.#root = root;
     this.#mediaType = mediaType;
     this.#now = now;
-    this.#lists = [(orgId, bounds) => this.listOrgInvites(orgId, bounds), users.listOrgUsers];
-    this.updateMember = users.updateMember.bind(users);
-    this.removeMember = users.removeMember.bind(users);
+    this.#lists = { invitations: (orgId, bounds) => this.listOrgInvites(orgId, bounds), users: listUsers };
   }
 
-  lookUp<Result>(find: (lists: readonly PeopleList[]) => Promise<Result>): Promise<Result> {
+  lookUp<Result>(find: (lists: PeopleLists) => Promise<Result>): Promise<Result> {
     return find(this.#lists);
   }
 
   /**
-   * Not paginated (documented). The filter by username is not used: whether it respects letter case is unknown.
-   * Empty where the credentials may only read: then the list of users tells of pending people, too.
+   * Not paginated (documented). Not filtered by username, as it is unknown whether the filter respects letter case.
+   * Empty where the credentials may only read: the list of users contains pending people, too.
    */
   async listOrgInvites(orgId: string, bounds: Bounds): Promise<Listing> {
     try {
       const request = this.#request("GET", orgId, "the list of invitations", bounds);
       const entries = await this.#client.fetch(request, v.array(v.unknown()));
       this.#notOwner.delete(orgId);
-      return listingOf(entries, Invitation, (invitation) => this.#personOf(invitation));
+      return parseListing(entries, Invitation, (invitation) => this.#personOf(invitation));
     } catch (error) {
       if (!isNotOwner(error)) throw error;
       this.#notOwner.set(orgId, error as AtlasError);
@@ -84,7 +74,7 @@ export class OrgInvites implements InvitationsApi {
       ...(teamIds?.length && { teamIds }),
       ...(groupRoleAssignments?.length && { groupRoleAssignments }),
     };
-    const request = this.#request("POST", orgId, username, bounds);
+    const request = this.#requestAbout(username, "POST", orgId, bounds);
     return this.#personOf(await this.#client.fetch({ ...request, body, invites: true, recheck }, Invitation));
   }
 
@@ -96,7 +86,7 @@ export class OrgInvites implements InvitationsApi {
   ): Promise<Person | undefined> {
     const request = this.#requestFor("PATCH", orgId, invitee, bounds);
     if (!request) return undefined;
-    // The legacy page marks the roles as required.
+    // The legacy documentation marks the roles as required.
     const body = { roles: invitee.roles, ...change };
     const invitation = await unlessUnknown(this.#client.fetch({ ...request, body }, Invitation));
     return invitation && this.#personOf(invitation);
@@ -104,7 +94,7 @@ export class OrgInvites implements InvitationsApi {
 
   async deleteOrgInvite(orgId: string, invitee: Invitee, bounds: Bounds): Promise<true | undefined> {
     const request = this.#requestFor("DELETE", orgId, invitee, bounds);
-    return request && unlessUnknown(this.#client.command(request));
+    return request && unlessUnknown(this.#client.sendWithoutBody(request));
   }
 
   #requestFor(
@@ -113,10 +103,20 @@ export class OrgInvites implements InvitationsApi {
     { username, invitationId }: Invitee,
     bounds: Bounds,
   ): AtlasRequest | undefined {
-    if (invitationId) return this.#request(method, orgId, username, bounds, `/${invitationId}`);
+    if (invitationId) return this.#requestAbout(username, method, orgId, bounds, `/${invitationId}`);
     const notOwner = this.#notOwner.get(orgId);
     if (notOwner) throw notOwner;
     return undefined;
+  }
+
+  #requestAbout(
+    username: string,
+    method: AtlasRequest["method"],
+    orgId: string,
+    bounds: Bounds,
+    rest?: string,
+  ): AtlasRequest {
+    return { ...this.#request(method, orgId, username, bounds, rest), person: { orgId, username } };
   }
 
   #request(
@@ -132,12 +132,12 @@ export class OrgInvites implements InvitationsApi {
 
   #personOf(invitation: v.InferOutput<typeof Invitation>): Person {
     const { expiresAt } = invitation;
-    // Whether an invitation that has run out is still listed is unknown.
-    const isOver = expiresAt ? Date.parse(expiresAt) <= this.#now() : false;
+    // It is unknown whether Atlas still lists an expired invitation.
+    const isExpired = expiresAt ? Date.parse(expiresAt) <= this.#now() : false;
     return {
       username: invitation.username.toLowerCase(),
-      orgMembershipStatus: isOver ? "INVITATION_EXPIRED" : "PENDING",
-      ...canonicalAccess({
+      orgMembershipStatus: isExpired ? "INVITATION_EXPIRED" : "PENDING",
+      ...normalizeAccess({
         roles: invitation.roles,
         teamIds: invitation.teamIds,
         groupRoleAssignments: invitation.groupRoleAssignments.map(({ groupId, groupRole }) => ({
@@ -155,7 +155,7 @@ export class OrgInvites implements InvitationsApi {
   }
 }
 
-/** A request lists the roles of a project together, an answer one role at a time (documented). */
+/** A request has one entry per project with all its roles, an answer one entry per role (documented). */
 const Invitation = v.object({
   id: AtlasId,
   username: v.string(),
@@ -169,6 +169,6 @@ const Invitation = v.object({
   expiresAt: v.nullish(v.string()),
   inviterUsername: v.nullish(v.string()),
   orgName: v.nullish(v.string()),
-  // The official Go client's structure has it, for invitations to a project (inferred).
+  // Present in the official Go client's type, for invitations to a project (inferred).
   groupId: v.nullish(v.string()),
 });

@@ -1,23 +1,25 @@
 import { isAtlasApiError } from "../errors.ts";
-import type { InvitationsApi, PeopleList } from "./invitations-api.ts";
+import type { InvitationsApi, PeopleLists } from "./invitations-api.ts";
 
 /**
- * One generation until Atlas has retired it, and from then on its successor, for good: the operation that
- * meets the sunset is finished by the successor, and a look-up starts anew there, so that it never joins the lists
- * of two generations. Ids of one generation mean nothing to the other, which finds the person by their address.
+ * Uses an API version until Atlas answers that it is retired, and its replacement from then on.
+ *
+ * The operation that gets this answer is finished by the replacement. A look-up starts again there, so that it never
+ * combines the lists of two versions. The ids of one version mean nothing to the other, so the replacement finds the
+ * person by the address.
  */
-export class UntilSunset implements InvitationsApi {
-  readonly #successor: InvitationsApi;
+export class SunsetFallback implements InvitationsApi {
+  readonly #replacement: InvitationsApi;
   readonly #onSunset: () => void;
   #current: InvitationsApi;
 
-  constructor(retiring: InvitationsApi, successor: InvitationsApi, onSunset: () => void) {
-    this.#current = retiring;
-    this.#successor = successor;
+  constructor(deprecated: InvitationsApi, replacement: InvitationsApi, onSunset: () => void) {
+    this.#current = deprecated;
+    this.#replacement = replacement;
     this.#onSunset = onSunset;
   }
 
-  lookUp<Result>(find: (lists: readonly PeopleList[]) => Promise<Result>): Promise<Result> {
+  lookUp<Result>(find: (lists: PeopleLists) => Promise<Result>): Promise<Result> {
     return this.#request((api) => api.lookUp(find));
   }
 
@@ -30,27 +32,23 @@ export class UntilSunset implements InvitationsApi {
   readonly deleteOrgInvite: InvitationsApi["deleteOrgInvite"] = (...args) =>
     this.#request((api) => api.deleteOrgInvite(...args));
 
-  readonly updateMember: InvitationsApi["updateMember"] = (...args) => this.#current.updateMember(...args);
-
-  readonly removeMember: InvitationsApi["removeMember"] = (...args) => this.#current.removeMember(...args);
-
   async #request<Result>(send: (api: InvitationsApi) => Promise<Result>): Promise<Result> {
     const api = this.#current;
     try {
       return await send(api);
     } catch (error) {
-      if (api === this.#successor || !isSunset(error)) throw error;
-      // Requests that met it at the same time switch once.
+      if (api === this.#replacement || !isSunset(error)) throw error;
+      // Concurrent requests that get this answer switch once.
       if (this.#current === api) {
-        this.#current = this.#successor;
+        this.#current = this.#replacement;
         this.#onSunset();
       }
-      return send(this.#successor);
+      return send(this.#replacement);
     }
   }
 }
 
-/** A retired version answers 410 VERSION_GONE; the other 410 that is documented is about the key. */
+/** A retired version answers 410 VERSION_GONE. The other documented 410 is about the API key. */
 function isSunset(error: unknown): boolean {
   return isAtlasApiError(error) && error.status === 410 && error.errorCode !== "PERSONAL_API_KEYS_DEPRECATED";
 }

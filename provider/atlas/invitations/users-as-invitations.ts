@@ -1,39 +1,28 @@
-import type { Bounds } from "../atlas-client.ts";
+import type { Recheck } from "../atlas-client.ts";
+import type { Bounds } from "../bounds.ts";
 import type { PartialAccess } from "./access.ts";
-import {
-  type InvitationsApi,
-  type Invitee,
-  type PeopleList,
-  type Person,
-  type Recheck,
-  unlessOutdated,
-} from "./invitations-api.ts";
-import type { OrgUsers } from "./users-endpoint.ts";
+import { unlessStale } from "./error-meaning.ts";
+import type { InvitationsApi, Invitee, PeopleLists, Person } from "./invitations-api.ts";
+import type { UsersEndpoint } from "./users-endpoint.ts";
 
 /**
- * Invitations through the organization's users (2025-02-19), which replaces the invitations API.
+ * Invitations through the endpoint of users (2025-02-19), which replaces the endpoint of invitations.
  *
- * Its requests act on members as well: DELETE removes one. So the client reads the status immediately before it
- * sends each of them, a repeated one too, and sends nothing to anybody who is not pending. Who accepts within the
- * round trip that remains is treated as they were.
+ * Its requests act on members as well: DELETE removes a member. So each request reads the status immediately before it is
+ * sent, again before each retry, and is not sent unless the person is pending. The status can still change within the
+ * round trip between the two requests.
  */
-export class UserInvites implements InvitationsApi {
-  readonly updateMember: InvitationsApi["updateMember"];
-  readonly removeMember: InvitationsApi["removeMember"];
+export class UsersAsInvitations implements InvitationsApi {
   readonly createOrgInvite: InvitationsApi["createOrgInvite"];
-  readonly #users: OrgUsers;
-  readonly #lists: readonly PeopleList[];
+  readonly #users: UsersEndpoint;
 
-  constructor(users: OrgUsers) {
+  constructor(users: UsersEndpoint) {
     this.#users = users;
-    this.#lists = [users.listOrgUsers];
-    this.updateMember = users.updateMember.bind(users);
-    this.removeMember = users.removeMember.bind(users);
     this.createOrgInvite = users.createOrgUser.bind(users);
   }
 
-  lookUp<Result>(find: (lists: readonly PeopleList[]) => Promise<Result>): Promise<Result> {
-    return find(this.#lists);
+  lookUp<Result>(find: (lists: PeopleLists) => Promise<Result>): Promise<Result> {
+    return find({ users: this.#users.listOrgUsers });
   }
 
   async updateOrgInvite(
@@ -44,15 +33,15 @@ export class UserInvites implements InvitationsApi {
   ): Promise<Person | undefined> {
     if (!invitee.userId) return undefined;
     const isPending = this.#isPending(orgId, invitee);
-    return unlessOutdated(this.#users.updateOrgUser(orgId, invitee, change, bounds, isPending));
+    return unlessStale(this.#users.updateOrgUser(orgId, invitee, change, bounds, isPending));
   }
 
   async deleteOrgInvite(orgId: string, invitee: Invitee, bounds: Bounds): Promise<true | undefined> {
     if (!invitee.userId) return undefined;
-    return unlessOutdated(this.#users.removeOrgUser(orgId, invitee, bounds, this.#isPending(orgId, invitee)));
+    return unlessStale(this.#users.removeOrgUser(orgId, invitee, bounds, this.#isPending(orgId, invitee)));
   }
 
   #isPending(orgId: string, invitee: Invitee): Recheck {
-    return (bounds) => this.#users.expectStatus("PENDING", orgId, invitee, bounds);
+    return (bounds) => this.#users.assertStatus("PENDING", orgId, invitee, bounds);
   }
 }

@@ -1,28 +1,19 @@
 import * as v from "valibot";
-import type { AtlasClient, AtlasRequest, Bounds } from "../atlas-client.ts";
+import type { AtlasClient, AtlasRequest, Recheck } from "../atlas-client.ts";
+import type { Bounds } from "../bounds.ts";
 import { AtlasError } from "../errors.ts";
-import { ACCESS_FIELDS, canonicalAccess, type PartialAccess, sameField } from "./access.ts";
-import {
-  AtlasId,
-  type Invitee,
-  type Listing,
-  listingOf,
-  OutdatedError,
-  type Person,
-  type Recheck,
-  unlessOutdated,
-  unlessUnknown,
-} from "./invitations-api.ts";
+import { ACCESS_FIELDS, normalizeAccess, type PartialAccess, sameField } from "./access.ts";
+import { StaleObservationError, unlessStale, unlessUnknown } from "./error-meaning.ts";
+import { type Invitee, MEMBERSHIP_STATUSES, type MembersApi, type Person } from "./invitations-api.ts";
+import { AtlasId, type Listing, parseListing } from "./listing.ts";
 
 const MEDIA_TYPE = "application/vnd.atlas.2025-02-19+json";
-// The most that a page may hold (documented).
+// The maximum (documented).
 const ITEMS_PER_PAGE = 500;
-// Without naming them, Atlas hides the last two (documented).
-const STATUSES = ["PENDING", "ACTIVE", "INVITATION_EXPIRED", "INVITATION_REJECTED"];
 const MAX_STARTS = 3;
 
-/** `/api/atlas/v2/orgs/{orgId}/users`, version 2025-02-19: everyone an organization knows of. */
-export class OrgUsers {
+/** `/api/atlas/v2/orgs/{orgId}/users`, version 2025-02-19: pending people and members. */
+export class UsersEndpoint implements MembersApi {
   readonly #client: AtlasClient;
 
   constructor(client: AtlasClient) {
@@ -30,32 +21,34 @@ export class OrgUsers {
   }
 
   /**
-   * Everyone, whatever their status. The filter by username is not used: whether it respects letter case is unknown.
+   * Everyone, whatever their status. Not filtered by username, as it is unknown whether the filter respects letter case.
    *
-   * @throws AtlasError for pages that do not fit together: a missing person would count as gone.
+   * @throws AtlasError "inconsistentPages" for pages that do not fit together: a missing person would count as gone.
    */
   readonly listOrgUsers = async (orgId: string, bounds: Bounds): Promise<Listing> => {
     for (let start = 1; start <= MAX_STARTS; start++) {
       const entries = await this.#pages(orgId, bounds);
-      if (entries) return listingOf(entries, OrgUser, personOf);
+      if (entries) return parseListing(entries, OrgUser, personOf);
     }
     throw new AtlasError(
-      `The pages of the list of users of ${orgId} did not fit together, ${MAX_STARTS} times in a row: people joined or left meanwhile, or Atlas counts others than it lists. So nobody's status is known for certain. Run the command again.`,
+      "inconsistentPages",
+      `The pages of the list of users of ${orgId} did not fit together, ${MAX_STARTS} times in a row: people joined or left while it was read, or Atlas's totalCount is not the number of users that it lists.`,
     );
   };
 
-  /** The entries of all pages; `undefined` where the list changed in between. */
+  /** The entries of all pages; `undefined` where the list changed between two pages. */
   async #pages(orgId: string, bounds: Bounds): Promise<unknown[] | undefined> {
     const entries: unknown[] = [];
     let total: number | undefined;
     for (let pageNum = 1; ; pageNum++) {
-      // Each page begins with the last entry of the one before: if it is another one, somebody joined or left
-      // meanwhile, and a person could have moved from a page that is not read yet to one that is.
+      // If somebody joins or leaves between two page requests, offsets shift and a user can be missed. So each page
+      // overlaps the one before by one entry: another entry there means that the list has changed.
       const itemsPerPage = ITEMS_PER_PAGE - (pageNum - 1);
       const query = new URLSearchParams([
         ["itemsPerPage", String(itemsPerPage)],
         ["pageNum", String(pageNum)],
-        ...STATUSES.map((status) => ["orgMembershipStatuses", status] as [string, string]),
+        // Atlas hides expired and rejected people unless the query names these statuses (documented).
+        ...MEMBERSHIP_STATUSES.map((status) => ["orgMembershipStatuses", status] as [string, string]),
       ]);
       const request = this.#request("GET", orgId, "the list of users", bounds, `?${query}`);
       const page = await this.#client.fetch(request, Page);
@@ -68,7 +61,7 @@ export class OrgUsers {
     }
   }
 
-  /** Invites; Atlas sends the e-mail. `recheck` as in `InvitationsApi`. */
+  /** Invites; Atlas sends the e-mail. `recheck` as in `AtlasRequest`. */
   async createOrgUser(
     orgId: string,
     username: string,
@@ -77,11 +70,11 @@ export class OrgUsers {
     bounds: Bounds,
   ): Promise<Person> {
     const body = { username, ...bodyOf(access, []) };
-    const request = this.#request("POST", orgId, username, bounds);
+    const request = this.#requestAbout(username, "POST", orgId, bounds);
     return personOf(await this.#client.fetch({ ...request, body, invites: true, recheck }, OrgUser));
   }
 
-  /** Changes the given fields, of whoever it is: a member or somebody pending. */
+  /** Changes the given fields of a member or of a pending person. */
   async updateOrgUser(
     orgId: string,
     user: Invitee,
@@ -96,7 +89,7 @@ export class OrgUsers {
     return updated && personOf(updated);
   }
 
-  /** Removes whoever it is: a member as well as somebody pending. */
+  /** Removes a member, or cancels the invitation of a pending person. */
   removeOrgUser(
     orgId: string,
     user: Invitee,
@@ -105,10 +98,10 @@ export class OrgUsers {
     isUnchecked = true,
   ): Promise<true | undefined> {
     const request = { ...this.#requestFor("DELETE", orgId, user, bounds), recheck, isUnchecked };
-    return unlessUnknown(this.#client.command(request));
+    return unlessUnknown(this.#client.sendWithoutBody(request));
   }
 
-  /** The list has just shown the member; after a wait they are read again, as a colleague may have given them more. */
+  /** The member was just read from the list. After a wait it is read again, as a colleague may have changed its access. */
   updateMember(
     orgId: string,
     member: Person,
@@ -119,19 +112,19 @@ export class OrgUsers {
       const now = await this.#find(orgId, member, bounds);
       const isMember = now?.orgMembershipStatus === "ACTIVE";
       if (isMember && ACCESS_FIELDS.every((field) => sameField(field, now, member))) return;
-      throw new OutdatedError(`What ${member.username} may do has changed meanwhile.`);
+      throw new StaleObservationError(`The access of ${member.username} has changed in the meantime.`);
     };
-    return unlessOutdated(this.updateOrgUser(orgId, member, change, bounds, recheck, false));
+    return unlessStale(this.updateOrgUser(orgId, member, change, bounds, recheck, false));
   }
 
-  /** The list has just shown the member; after a wait the status is read again, as who left may be invited by then. */
+  /** The member was just read from the list. After a wait the status is read again: a member who left may be invited anew. */
   removeMember(orgId: string, member: Invitee, bounds: Bounds): Promise<true | undefined> {
-    const recheck: Recheck = (bounds) => this.expectStatus("ACTIVE", orgId, member, bounds);
-    return unlessOutdated(this.removeOrgUser(orgId, member, bounds, recheck, false));
+    const recheck: Recheck = (bounds) => this.assertStatus("ACTIVE", orgId, member, bounds);
+    return unlessStale(this.removeOrgUser(orgId, member, bounds, recheck, false));
   }
 
-  /** @throws OutdatedError unless Atlas says this of the person, now. */
-  async expectStatus(
+  /** @throws StaleObservationError unless the person has this status now. */
+  async assertStatus(
     orgMembershipStatus: string,
     orgId: string,
     user: Invitee,
@@ -139,7 +132,7 @@ export class OrgUsers {
   ): Promise<void> {
     const found = await this.#find(orgId, user, bounds);
     if (found?.orgMembershipStatus !== orgMembershipStatus) {
-      throw new OutdatedError(`${user.username} is no longer ${orgMembershipStatus}.`);
+      throw new StaleObservationError(`${user.username} is no longer ${orgMembershipStatus}.`);
     }
   }
 
@@ -155,7 +148,17 @@ export class OrgUsers {
     { username, userId }: Invitee,
     bounds: Bounds,
   ): AtlasRequest {
-    return this.#request(method, orgId, username, bounds, `/${userId}`);
+    return this.#requestAbout(username, method, orgId, bounds, `/${userId}`);
+  }
+
+  #requestAbout(
+    username: string,
+    method: AtlasRequest["method"],
+    orgId: string,
+    bounds: Bounds,
+    rest?: string,
+  ): AtlasRequest {
+    return { ...this.#request(method, orgId, username, bounds, rest), person: { orgId, username } };
   }
 
   #request(
@@ -189,14 +192,14 @@ const OrgUser = v.object({
 
 const Page = v.object({ results: v.array(v.unknown()), totalCount: v.number() });
 
-/** Whether a page begins with the last entries of the pages before it. */
+/** Whether the page begins with the last entries of the pages before it. */
 function overlaps(entries: unknown[], page: unknown[], count: number): boolean {
   const idOf = (entry: unknown) => JSON.stringify((entry as { id?: unknown } | null | undefined)?.id);
   const last = entries.slice(entries.length - count);
   return count >= 0 && last.every((entry, index) => idOf(entry) === idOf(page[index]));
 }
 
-/** Only what is given: an empty list takes away what there was (documented). Roles have to name organization roles. */
+/** Only the given fields, as an empty list removes all (documented). `roles` requires organization roles. */
 function bodyOf({ roles, teamIds, groupRoleAssignments }: PartialAccess, currentRoles: string[]) {
   const assignments = groupRoleAssignments?.map(({ groupId, roles }) => ({ groupId, groupRoles: roles }));
   return {
@@ -215,7 +218,7 @@ function personOf(user: v.InferOutput<typeof OrgUser>): Person {
   return {
     username: user.username.toLowerCase(),
     orgMembershipStatus,
-    ...canonicalAccess({
+    ...normalizeAccess({
       roles: roles.orgRoles,
       teamIds: user.teamIds,
       groupRoleAssignments: roles.groupRoleAssignments.map(({ groupId, groupRoles }) => ({
@@ -227,7 +230,7 @@ function personOf(user: v.InferOutput<typeof OrgUser>): Person {
     createdAt: user.invitationCreatedAt ?? undefined,
     expiresAt: user.invitationExpiresAt ?? undefined,
     inviterUsername: user.inviterUsername ?? undefined,
-    // Every invitation to an organization names an organization role (documented as required).
+    // An invitation to an organization has at least one organization role (documented as required).
     ...(orgMembershipStatus === "PENDING" && roles.orgRoles.length === 0 && { isProjectInvitation: true }),
   };
 }

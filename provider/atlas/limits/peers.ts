@@ -3,46 +3,48 @@ import { lstatSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-// No run takes so long: an older file is of a process that was killed, and whose pid another process has by now.
+// A run ends sooner: an older file belongs to a process that was killed, whose pid may be another process's by now.
 const MAX_AGE_MS = 24 * 3_600_000;
 
-// The files of all instances: they share one listener, as Node.js warns of more than ten.
-const announced = new Set<string>();
-process.on("exit", withdrawAll);
-
 /**
- * What the processes of one user on one machine tell each other, each of which is a plugin of Pulumi: who else is
+ * Announcements between the processes of one user on one machine, each of which runs this package: how many others are
  * busy with a topic. A topic is any text, such as the host of a server.
  *
- * An announcement is an empty file, named after the topic, the process and the instance. It ends with `withdraw` or
- * with the process. Where the folder cannot be used there are no others: nothing here ever throws.
+ * An announcement is an empty file in a shared folder, named after the topic, the process and the instance. It ends with
+ * `withdraw` or with the process. Where the folder cannot be used, there are no others; no method throws.
  */
 export class Peers {
   readonly #folder: string;
   readonly #id = `${process.pid}-${randomBytes(8).toString("hex")}`;
+  readonly #announced = new Set<string>();
 
-  /** @param folder - Shared by those who are to know of each other; for tests. */
+  /** @param folder - Shared by the processes that are to know of each other. @default one for each user */
   constructor(folder = defaultFolder()) {
     this.#folder = folder;
   }
 
-  /** Tells the others that this instance is busy with the topic. Once is enough. */
+  /** Announces that this instance is busy with the topic, until it is withdrawn. */
   announce(topic: string): void {
     const file = this.#fileOf(topic);
     attempt(() => {
       mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
       if (!isOwn(this.#folder)) return;
-      // Nobody may ever ask for the topics of those who were killed.
-      if (announced.size === 0) this.#files().forEach(isAlive);
+      if (this.#announced.size === 0) {
+        // Removes the files of processes that were killed.
+        this.#files().forEach(isAlive);
+        process.once("exit", this.#withdrawAll);
+      }
       writeFileSync(file, "");
-      announced.add(file);
+      this.#announced.add(file);
     }, undefined);
   }
 
-  /** Takes the announcement back, if there is one. */
+  /** Withdraws the announcement, if there is one. */
   withdraw(topic: string): void {
     const file = this.#fileOf(topic);
-    if (announced.delete(file)) remove(file);
+    if (!this.#announced.delete(file)) return;
+    remove(file);
+    if (this.#announced.size === 0) process.off("exit", this.#withdrawAll);
   }
 
   /** How many others are busy with the topic: instances of other processes, and other instances of this one. */
@@ -50,11 +52,15 @@ export class Peers {
     return this.#filesOfOthers(topic).length;
   }
 
-  /** The place of this instance among all that are busy with the topic: 0 for the first, and another for each. */
+  /** The position of this instance among all that are busy with the topic, from 0. */
   place(topic: string): number {
     const own = this.#fileOf(topic);
     return this.#filesOfOthers(topic).filter((file) => file < own).length;
   }
+
+  readonly #withdrawAll = (): void => {
+    for (const file of this.#announced) remove(file);
+  };
 
   #filesOfOthers(topic: string): string[] {
     const own = this.#fileOf(topic);
@@ -77,7 +83,7 @@ function defaultFolder(): string {
   return join(tmpdir(), `pulumi-atlas-invitations-${process.getuid?.() ?? "user"}`);
 }
 
-/** In the folder of another user there could be files that keep this one waiting. */
+/** Another user could put files into their own folder that delay this process. */
 function isOwn(folder: string): boolean {
   const { uid } = lstatSync(folder);
   return uid === (process.getuid?.() ?? uid);
@@ -96,23 +102,19 @@ function isRunning(pid: number): boolean {
   return attempt(() => process.kill(pid, 0), false);
 }
 
-function withdrawAll(): void {
-  for (const file of announced) remove(file);
-}
-
 function remove(file: string): void {
   attempt(() => rmSync(file), undefined);
 }
 
-function attempt<Result>(act: () => Result, otherwise: Result): Result {
+function attempt<Result>(run: () => Result, fallback: Result): Result {
   try {
-    return act();
+    return run();
   } catch {
-    return otherwise;
+    return fallback;
   }
 }
 
-/** A topic may hold what no file name can. */
+/** A topic may hold characters that a file name cannot. */
 function hash(topic: string): string {
   return createHash("sha256").update(topic).digest("hex").slice(0, 16);
 }

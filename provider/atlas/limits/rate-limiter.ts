@@ -1,105 +1,98 @@
-import type { Challengeable } from "../auth.ts";
+import type { ResponseHead } from "../auth.ts";
 import { type Clock, duration } from "../clock.ts";
-import { type Pace, paceOf } from "../retry.ts";
-import { Gate, type SharedPace } from "./request-queue.ts";
+import type { Notify } from "../notice.ts";
+import { type InvitationRate, parseInvitationRate } from "../retry.ts";
+import { type QueuedRequest, RequestQueue, type RequestQueueOptions } from "./request-queue.ts";
 
-/** What the limits need to know of a request. */
-export interface Limited {
+/** What the limits depend on in a request. */
+export interface LimitedRequest extends QueuedRequest {
   path: string;
-  /** Whom or what it is about, for the line that says who waits. */
-  subject: string;
-  /** Whether Atlas sends an e-mail for it, and so counts it for the throttle of invitations. */
+  /** Whether Atlas sends an e-mail for the request, and counts it for the throttle of invitations. */
   invites?: boolean | undefined;
 }
 
-export interface LimitsOptions {
-  /** Who else sends invitations to this host from this machine, and so meets the same throttle. */
-  shared?: SharedPace | undefined;
-  /** When it aborts, the run is cancelled: everybody is rejected, who waits now or comes later. */
-  signal?: AbortSignal | undefined;
-}
-
-const BUCKET = "Atlas, which limits how many requests it takes";
+const BUCKET = "Atlas's limit of requests";
 
 /**
- * What Atlas lets through, and the queues of those who wait for it: the throttle of invitations, which counts
- * by source address, and the token bucket of each set of endpoints in an organization.
+ * The limits of Atlas, each with a queue of its own: the throttle of invitations, which counts by source address, and
+ * the token bucket of each set of endpoints in an organization.
  */
-export class Limits {
+export class RateLimiter {
   readonly #clock: Clock;
-  readonly #notify: (line: string) => void;
-  readonly #shared: SharedPace | undefined;
-  readonly #signal: AbortSignal | undefined;
-  readonly #invitations: Gate;
-  readonly #buckets = new Map<string, Gate>();
-  #pace = paceOf([], "");
+  readonly #notify: Notify;
+  readonly #options: RequestQueueOptions;
+  readonly #invitations: RequestQueue;
+  readonly #buckets = new Map<string, RequestQueue>();
+  #rate = parseInvitationRate([], "");
 
-  constructor(clock: Clock, notify: (line: string) => void, { shared, signal }: LimitsOptions = {}) {
+  /** @param options - `shared` is the rate of invitations to this host from this machine. */
+  constructor(clock: Clock, notify: Notify, options: RequestQueueOptions = {}) {
     this.#clock = clock;
     this.#notify = notify;
-    this.#shared = shared;
-    this.#signal = signal;
-    this.#invitations = new Gate(clock, notify, { shared, signal });
+    this.#options = options;
+    this.#invitations = new RequestQueue(clock, notify, options);
   }
 
   /**
-   * Resolves when it is the turn of this request.
+   * Resolves when the limits allow the request.
    *
-   * @param until - By the monotonic clock.
-   * @throws AtlasError at once when its turn would come later, or the run is cancelled; nothing was sent then.
+   * @param deadline - In ms of the monotonic clock.
+   * @throws AtlasError as {@link RequestQueue.acquire}.
    */
-  async turn(request: Limited, until: number): Promise<void> {
-    // First the limit that takes longer, so that whoever cannot be sent in time is told before any other wait.
+  async acquire(request: LimitedRequest, deadline: number): Promise<void> {
+    // The slower limit first, so that a request that cannot be sent in time is rejected before any other wait.
     if (request.invites) {
-      this.#joinOthers();
-      await this.#invitations.turn(request.subject, until);
+      this.#joinPeers();
+      await this.#invitations.acquire(request, deadline);
     }
-    await this.#bucket(request).turn(request.subject, until);
+    await this.#bucket(request).acquire(request, deadline);
   }
 
   /**
-   * The throttle of invitations was met. Nobody sends one until a whole window has passed, as a refused attempt
-   * may count too; then they go at its pace, 4 % slower, so that the jitter of the network, and of the look before
-   * each, does not meet it again: over a window of a minute these may take two seconds more or less.
+   * Atlas rejected an invitation because of its throttle. Stops all invitations for one window, as Atlas may count a
+   * rejected attempt, then sends them 4 % slower than the rate allows: network latency and the look-up before each
+   * invitation can shift a request by two seconds within a window of a minute.
    */
-  throttled(pace: Pace): void {
-    this.#pace = pace;
-    this.#holdInvitations(pace.windowMs);
+  onInvitationThrottle(rate: InvitationRate): void {
+    this.#rate = rate;
+    this.#blockInvitations(rate.windowMs);
   }
 
-  /** A token bucket is empty for so long. */
-  exhausted(request: Limited, durationMs: number): void {
-    this.#bucket(request).hold(durationMs, BUCKET);
+  /** Atlas answered 429: the token bucket is empty for so long. */
+  onTooManyRequests(request: LimitedRequest, durationMs: number): void {
+    this.#bucket(request).blockFor(durationMs, BUCKET);
   }
 
   /**
-   * What is left in the bucket, by the headers of an answer. In its last tenth requests go no faster than it is
-   * refilled: half of it a minute (documented for these endpoints).
+   * Reads `RateLimit-Remaining` of an answer. When less than a tenth of the bucket is left, slows requests down to its
+   * refill rate: half of the bucket per minute (documented for these endpoints).
    */
-  observe(request: Limited, { headers }: Challengeable): void {
+  updateFromHeaders(request: LimitedRequest, { headers }: ResponseHead): void {
     const limit = Number(headers["ratelimit-limit"]);
     const left = Number(headers["ratelimit-remaining"]);
     if (!(Number.isInteger(limit) && left >= 0)) return;
-    this.#bucket(request).pace(left * 10 < limit ? 60_000 / (limit / 2) : 0, BUCKET);
+    this.#bucket(request).setInterval(left * 10 < limit ? 60_000 / (limit / 2) : 0, BUCKET);
   }
 
-  /** Where others wait for the throttle, it would refuse what is sent at once, and perhaps count it against them. */
-  #joinOthers(): void {
-    if (this.#invitations.isServing || !this.#shared?.peers.others(this.#shared.topic)) return;
-    this.#holdInvitations(this.#pace.windowMs / this.#pace.invitations);
+  /** While other processes wait for the throttle, Atlas would reject an invitation sent at once, and may count it. */
+  #joinPeers(): void {
+    const { shared } = this.#options;
+    if (this.#invitations.isDraining || !shared?.peers.others(shared.topic)) return;
+    this.#blockInvitations(this.#rate.windowMs / this.#rate.invitations);
   }
 
-  #holdInvitations(durationMs: number): void {
-    const { invitations, windowMs } = this.#pace;
-    const why = `Atlas, which takes ${invitations} invitations in ${duration(windowMs)}`;
-    this.#invitations.hold(durationMs, why);
-    this.#invitations.pace((windowMs / invitations) * 1.04, why);
+  #blockInvitations(durationMs: number): void {
+    const { invitations, windowMs } = this.#rate;
+    const reason = `Atlas's limit of ${invitations} invitations in ${duration(windowMs)}`;
+    this.#invitations.blockFor(durationMs, reason);
+    this.#invitations.setInterval((windowMs / invitations) * 1.04, reason);
   }
 
-  #bucket({ path }: Limited): Gate {
+  #bucket({ path }: LimitedRequest): RequestQueue {
     const name = /\/orgs\/[^/]+\/[^/?]+/.exec(path)?.[0] ?? path;
-    const gate = this.#buckets.get(name) ?? new Gate(this.#clock, this.#notify, { signal: this.#signal });
-    this.#buckets.set(name, gate);
-    return gate;
+    const { signal } = this.#options;
+    const queue = this.#buckets.get(name) ?? new RequestQueue(this.#clock, this.#notify, { signal });
+    this.#buckets.set(name, queue);
+    return queue;
   }
 }

@@ -1,178 +1,195 @@
 import { type Clock, duration } from "../clock.ts";
 import { AtlasError } from "../errors.ts";
+import type { Notify, Subject } from "../notice.ts";
 import type { Peers } from "./peers.ts";
 
-/** Those who share the pace of a gate, such as other processes of this machine: each has a gate with this topic. */
-export interface SharedPace {
+/** A rate that several queues share, such as those of other processes of this machine, under one topic. */
+export interface SharedRate {
   peers: Peers;
   topic: string;
 }
 
-export interface GateOptions {
-  shared?: SharedPace | undefined;
-  /** When it aborts, the run is cancelled: everybody is rejected, who waits now or comes later. */
+export interface RequestQueueOptions {
+  shared?: SharedRate | undefined;
+  /** Aborted when the run is cancelled: every request that waits, or comes later, is rejected. */
   signal?: AbortSignal | undefined;
 }
 
+/** What the queue tells the user about a request. */
+export interface QueuedRequest {
+  /** The address of a person, or the name of a list. */
+  subject: string;
+  person?: Subject | undefined;
+}
+
 interface Waiting {
-  who: string;
-  until: number;
-  go: () => void;
+  request: QueuedRequest;
+  /** In ms of the monotonic clock. */
+  deadline: number;
+  resolve: () => void;
   reject: (error: AtlasError) => void;
 }
 
 /**
- * Lets requests through one after the other, in their order, once they must wait at all: what one of them was
- * told, holds for all. While they wait it says so, once a minute. Those whose turn cannot come in time are rejected
- * as soon as that is known, and not when their time is over.
+ * A FIFO queue of requests to one limit of Atlas. While the limit is not reached, requests pass at once. After
+ * `blockFor` or `setInterval` they wait in their order. A notice once a minute says how long. A request is rejected as
+ * soon as it is known that it cannot pass before its deadline.
  *
- * A gate that shares its pace announces itself while somebody waits, and until the interval after the last one is
- * over. Its intervals are as many times longer as there are such gates.
+ * A queue with a shared rate announces itself to its peers while requests wait, and until the interval after the last one
+ * has passed. Its intervals are multiplied by the number of queues that share the rate.
  */
-export class Gate {
+export class RequestQueue {
   readonly #clock: Clock;
-  readonly #notify: (line: string) => void;
-  readonly #shared: SharedPace | undefined;
+  readonly #notify: Notify;
+  readonly #shared: SharedRate | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #queue: Waiting[] = [];
-  #isServing = false;
-  #heldUntil = 0;
-  /** When the last one came through, and the interval that follows. */
+  #isDraining = false;
+  #blockedUntil = 0;
+  /** When the last request passed, and the interval that follows it. */
   #passedAt = 0;
-  #pauseMs = 0;
+  #intervalAfterLastMs = 0;
   #intervalMs = 0;
-  /** How many gates share the pace, and the place of this one among them. */
+  /** How many queues share the rate, and the position of this one among them. */
   #shares = 1;
-  #place = 0;
-  #why = "";
-  #saidAt = Number.NEGATIVE_INFINITY;
+  #position = 0;
+  #reason = "";
+  #reportedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(clock: Clock, notify: (line: string) => void, { shared, signal }: GateOptions = {}) {
+  constructor(clock: Clock, notify: Notify, { shared, signal }: RequestQueueOptions = {}) {
     this.#clock = clock;
     this.#notify = notify;
     this.#shared = shared;
     this.#signal = signal;
     signal?.addEventListener("abort", () => {
-      for (const { who, reject } of this.#queue.splice(0)) reject(new AtlasError(cancelled(who)));
+      for (const { request, reject } of this.#queue.splice(0)) reject(cancelled(request));
     });
   }
 
-  /** Whether somebody waits here, which those who share the pace know. */
-  get isServing(): boolean {
-    return this.#isServing;
+  /** Whether requests wait, or the interval after the last one has not passed; its peers know that. */
+  get isDraining(): boolean {
+    return this.#isDraining;
   }
 
-  /** Closes for so long. `why` ends the sentence "wait for". */
-  hold(durationMs: number, why: string): void {
-    this.#heldUntil = Math.max(this.#heldUntil, this.#clock.monotonic() + durationMs);
-    this.#why = why;
+  /** Blocks all requests for so long. `reason` completes the notice "… waits for {reason}". */
+  blockFor(durationMs: number, reason: string): void {
+    this.#blockedUntil = Math.max(this.#blockedUntil, this.#clock.monotonic() + durationMs);
+    this.#reason = reason;
     this.#rejectLate();
   }
 
-  /** From the next one on, lets one through at each interval, or, at 0, everybody. `why` as in `hold`. */
-  pace(intervalMs: number, why: string): void {
+  /** After the next request, lets one request pass per interval, or all of them at 0. `reason` as in `blockFor`. */
+  setInterval(intervalMs: number, reason: string): void {
     this.#intervalMs = intervalMs;
-    this.#why = why;
+    this.#reason = reason;
     this.#rejectLate();
   }
 
   /**
-   * Resolves when it is the turn of this request.
+   * Resolves when the request may be sent.
    *
-   * @param until - By the monotonic clock.
-   * @throws AtlasError at once when its turn would come later, or the run is cancelled; nothing was sent then.
+   * @param deadline - In ms of the monotonic clock.
+   * @throws AtlasError "waitTooLong" as soon as it is known that the request cannot pass in time; "cancelled" when the
+   *   run is cancelled. The request was not sent.
    */
-  async turn(who: string, until: number): Promise<void> {
-    if (this.#signal?.aborted) throw new AtlasError(cancelled(who));
-    if (!this.#isServing && this.#clock.monotonic() >= this.#opensAt) {
+  async acquire(request: QueuedRequest, deadline: number): Promise<void> {
+    if (this.#signal?.aborted) throw cancelled(request);
+    if (!this.#isDraining && this.#clock.monotonic() >= this.#opensAt) {
       this.#pass();
       return;
     }
-    await new Promise<void>((go, reject) => {
-      this.#queue.push({ who, until, go, reject });
+    await new Promise<void>((resolve, reject) => {
+      this.#queue.push({ request, deadline, resolve, reject });
       this.#rejectLate();
-      if (!this.#isServing && this.#queue.length > 0) void this.#serve();
+      if (!this.#isDraining && this.#queue.length > 0) void this.#drain();
     });
   }
 
   get #opensAt(): number {
-    // After a hold, which ends for all at about the same time, they start one after the other.
-    return Math.max(this.#heldUntil + this.#place * this.#intervalMs, this.#pausesUntil);
+    // A block ends for all queues at about the same time, so each starts at its own position.
+    return Math.max(this.#blockedUntil + this.#position * this.#intervalMs, this.#intervalEndsAt);
   }
 
-  get #pausesUntil(): number {
-    return this.#passedAt + this.#pauseMs * this.#shares;
+  get #intervalEndsAt(): number {
+    return this.#passedAt + this.#intervalAfterLastMs * this.#shares;
   }
 
   #pass(): void {
     this.#passedAt = this.#clock.monotonic();
-    this.#pauseMs = this.#intervalMs;
+    this.#intervalAfterLastMs = this.#intervalMs;
   }
 
-  async #serve(): Promise<void> {
-    this.#isServing = true;
+  async #drain(): Promise<void> {
+    this.#isDraining = true;
     this.#shared?.peers.announce(this.#shared.topic);
-    this.#findPlace();
-    // Whoever else is sent back in this moment is told of in the same line.
+    this.#updateShare();
+    // Requests that Atlas throttles together are reported in one notice.
     await this.#clock.sleep(Math.min(1_000, this.#opensAt - this.#clock.monotonic()));
     while (this.#isNeeded()) {
       const waitMs = this.#opensAt - this.#clock.monotonic();
       if (waitMs > 0) {
-        if (this.#queue.length > 0) this.#say();
+        if (this.#queue.length > 0) this.#reportWait();
         await this.#clock.sleep(this.#shared ? Math.min(waitMs, this.#intervalMs || waitMs) : waitMs);
-        this.#findPlace();
+        this.#updateShare();
       } else {
         this.#pass();
-        this.#queue.shift()?.go();
+        this.#queue.shift()?.resolve();
       }
     }
     this.#shared?.peers.withdraw(this.#shared.topic);
-    this.#isServing = false;
+    this.#isDraining = false;
   }
 
   #isNeeded(): boolean {
     return (
-      this.#queue.length > 0 || (this.#shared !== undefined && this.#clock.monotonic() < this.#pausesUntil)
+      this.#queue.length > 0 || (this.#shared !== undefined && this.#clock.monotonic() < this.#intervalEndsAt)
     );
   }
 
-  /** Those who share the pace come and go at any time. */
-  #findPlace(): void {
+  /** Peers start and end at any time. */
+  #updateShare(): void {
     if (!this.#shared) return;
     const { peers, topic } = this.#shared;
-    this.#place = peers.place(topic);
+    this.#position = peers.place(topic);
     this.#shares = peers.others(topic) + 1;
     if (this.#shares > 1) this.#rejectLate();
   }
 
-  /** Those whose turn would come too late even if nobody shared the pace from now on. */
+  /** Rejects the requests that would pass too late even if no peer shared the rate from now on. */
   #rejectLate(): void {
-    let turnAt = this.#opensAt;
+    let passesAt = this.#opensAt;
     for (const waiting of this.#queue.splice(0)) {
-      if (turnAt > waiting.until) {
-        waiting.reject(new AtlasError(tooLong(waiting.who, this.#why)));
+      if (passesAt > waiting.deadline) {
+        waiting.reject(waitTooLong(waiting.request, this.#reason));
       } else {
         this.#queue.push(waiting);
-        turnAt += this.#intervalMs;
+        passesAt += this.#intervalMs;
       }
     }
   }
 
-  #say(): void {
+  #reportWait(): void {
     const now = this.#clock.monotonic();
     const lastMs = this.#opensAt + (this.#queue.length - 1) * this.#intervalMs * this.#shares - now;
-    if (lastMs < 2_000 || now - this.#saidAt < 60_000) return;
-    this.#saidAt = now;
-    const [first, ...others] = this.#queue;
-    const who = others.length > 0 ? `${first?.who} and ${others.length} more wait` : `${first?.who} waits`;
-    this.#notify(`${who} for ${this.#why}: about ${duration(lastMs)}.`);
+    if (lastMs < 2_000 || now - this.#reportedAt < 60_000) return;
+    this.#reportedAt = now;
+    const [{ request }, ...others] = this.#queue as [Waiting, ...Waiting[]];
+    const waiting = others.length > 0 ? `${request.subject} and ${others.length} more` : request.subject;
+    this.#notify({
+      severity: "info",
+      text: `Waiting for ${this.#reason}: ${waiting}, about ${duration(lastMs)} left.`,
+      subject: others.length > 0 ? undefined : request.person,
+    });
   }
 }
 
-function tooLong(who: string, why: string): string {
-  return `${who} would have to wait for ${why}, and longer than mongodbatlas:maxWait allows; nothing more was sent. Run the command again later, or raise mongodbatlas:maxWait.`;
+function waitTooLong({ subject }: QueuedRequest, reason: string): AtlasError {
+  return new AtlasError(
+    "waitTooLong",
+    `The request for ${subject} was not sent: it would have to wait for ${reason}, longer than one operation may wait.`,
+  );
 }
 
-function cancelled(who: string): string {
-  return `The run was cancelled before the request for ${who} was sent; nothing more was sent for it.`;
+function cancelled({ subject }: QueuedRequest): AtlasError {
+  return new AtlasError("cancelled", `The request for ${subject} was not sent: the run was cancelled.`);
 }

@@ -3,20 +3,20 @@ import { inspect } from "node:util";
 import * as v from "valibot";
 import { expect, test, vi } from "vitest";
 import type { AtlasRequest, Bounds } from "../../../provider/atlas/atlas-client.ts";
-import { FixedAuth } from "../../../provider/atlas/auth.ts";
+import { StaticAuth } from "../../../provider/atlas/auth.ts";
 import { ServiceAccountAuth } from "../../../provider/atlas/credentials/service-account-auth.ts";
 import { AtlasApiError, AtlasNetworkError } from "../../../provider/atlas/errors.ts";
-import { Limits } from "../../../provider/atlas/limits/rate-limiter.ts";
+import { RateLimiter } from "../../../provider/atlas/limits/rate-limiter.ts";
 import type { LoggedRequest } from "../../support/simulated-atlas/request-log.ts";
-import { bounds, clientScene, rejection, source } from "./client-fixture.ts";
+import { bounds, clientFixture, rejection, source } from "./client-fixture.ts";
 
 const canary = "canary@example.com";
-const aMinute = { until: 60_000 };
+const aMinute = { deadline: 60_000 };
 const Invitations = v.array(v.object({ id: v.string(), username: v.string() }));
 
 /** A scene whose requests go to the invitations of its organization. */
-async function startScene(...options: Parameters<typeof clientScene>) {
-  const scene = await clientScene(...options);
+async function startScene(...options: Parameters<typeof clientFixture>) {
+  const scene = await clientFixture(...options);
   const path = `/api/atlas/v1.0/orgs/${scene.organization.id}/invites`;
   const mediaType = "application/json";
   const list: AtlasRequest = { method: "GET", path, mediaType, subject: "the list of invitations", bounds };
@@ -109,7 +109,7 @@ test("a command is answered with nothing", async () => {
   await using scene = await startScene();
   const { invitationId } = scene.organization.invite("ada@example.com");
 
-  expect(await scene.client.command(scene.remove(invitationId))).toBe(true);
+  expect(await scene.client.sendWithoutBody(scene.remove(invitationId))).toBe(true);
 
   expect(scene.organization.users).toEqual([]);
   expect(scene.verified()).toMatchObject([{ method: "DELETE", status: 204 }]);
@@ -120,7 +120,7 @@ test.each(["{}", " {\n}\n", "", "\n"])("a command may be answered with %j", asyn
   await using scene = await startScene();
   scene.atlas.fail({ status: 200, body });
 
-  expect(await scene.client.command(scene.remove())).toBe(true);
+  expect(await scene.client.sendWithoutBody(scene.remove())).toBe(true);
 });
 
 const promised = "this is not an answer that the endpoint promises:";
@@ -166,7 +166,7 @@ test.each([
   const { invitationId } = scene.organization.invite("ada@example.com");
   scene.atlas.fail({ status: 200, body });
 
-  const error = await rejection(scene.client.command(scene.remove(invitationId)));
+  const error = await rejection(scene.client.sendWithoutBody(scene.remove(invitationId)));
 
   expect(error).toBeInstanceOf(AtlasApiError);
   expect(error.message).toBe(
@@ -278,7 +278,7 @@ test.each([
   await using scene = await startScene();
   scene.atlas.fail({ status, body, times: Number.POSITIVE_INFINITY });
 
-  const error = await rejection(scene.client.command(scene.remove("1")));
+  const error = await rejection(scene.client.sendWithoutBody(scene.remove("1")));
 
   expect(error).toBeInstanceOf(AtlasApiError);
   expect(error).toMatchObject({ ...fields, status, method: "DELETE", path: `${scene.path}/1` });
@@ -366,7 +366,7 @@ test.each([408, 500, 502])("%i is asked again, later each time, until it is answ
   const { invitationId } = scene.organization.invite("ada@example.com");
   scene.atlas.fail({ status, body: "<html>busy</html>", times: 3 });
 
-  expect(await scene.client.command(scene.remove(invitationId))).toBe(true);
+  expect(await scene.client.sendWithoutBody(scene.remove(invitationId))).toBe(true);
 
   expect(scene.verified().map(({ status }) => status)).toEqual([status, status, status, 204]);
   expect(scene.sleeps).toEqual([250, 500, 1000]);
@@ -634,7 +634,7 @@ test("nothing is rechecked where nothing waited", async () => {
   scene.slowly("DELETE", 500, isChallenge);
   const { looks, recheck } = scene.look();
 
-  await scene.client.command({ ...scene.remove(invitationId), recheck });
+  await scene.client.sendWithoutBody({ ...scene.remove(invitationId), recheck });
 
   expect(looks).toEqual([]);
   expect(scene.steps()).toEqual(["DELETE 401 challenge", "DELETE 204"]);
@@ -645,7 +645,7 @@ test("what is unchecked is rechecked once, immediately before it is sent", async
   const { invitationId } = scene.organization.invite("ada@example.com");
   const { looks, recheck } = scene.look();
 
-  await scene.client.command({ ...scene.remove(invitationId), recheck, isUnchecked: true });
+  await scene.client.sendWithoutBody({ ...scene.remove(invitationId), recheck, isUnchecked: true });
 
   expect(looks).toHaveLength(1);
   expect(scene.steps()).toEqual(["GET 401 challenge", "GET 200", "DELETE 204"]);
@@ -658,11 +658,11 @@ test.each([
   [true, "10001", 1],
 ])("invites: %j, after a wait of %s ms for one's turn: %i rechecks", async (invites, ms, count) => {
   await using scene = await startScene();
-  const limits = new Limits(scene.clock, () => {});
+  const limits = new RateLimiter(scene.clock, () => {});
   const client = scene.connected({ limits });
   const { invitationId } = scene.organization.invite("ada@example.com");
   const request = { ...(invites ? scene.create : scene.remove(invitationId)), invites };
-  limits.exhausted(request, Number(ms));
+  limits.onTooManyRequests(request, Number(ms));
   const { looks, recheck } = scene.look();
 
   await client.fetch({ ...request, recheck }, v.unknown());
@@ -695,7 +695,7 @@ test("what a look has allowed does not wait behind other requests for a connecti
   });
   const { recheck } = scene.look();
 
-  await scene.client.command({ ...scene.remove(invitationId), recheck, isUnchecked: true });
+  await scene.client.sendWithoutBody({ ...scene.remove(invitationId), recheck, isUnchecked: true });
   await Promise.all(others);
   release();
   await Promise.all(held);
@@ -724,7 +724,7 @@ test("a slow challenge is a wait like any other", async () => {
   scene.slowly("DELETE", 501, isChallenge);
   const { recheck } = scene.look();
 
-  await scene.client.command({ ...scene.remove(invitationId), recheck });
+  await scene.client.sendWithoutBody({ ...scene.remove(invitationId), recheck });
 
   expect(scene.steps()).toEqual(["DELETE 401 challenge", "GET 401 challenge", "GET 200", "DELETE 204"]);
 });
@@ -738,7 +738,7 @@ test("a nonce that is refused slowly is a wait like any other", async () => {
   scene.slowly("DELETE", 5_000, isChallenge);
   const { recheck } = scene.look();
 
-  await scene.client.command({ ...scene.remove(invitationId), recheck });
+  await scene.client.sendWithoutBody({ ...scene.remove(invitationId), recheck });
 
   expect(scene.steps()).toEqual(["DELETE 401 challenge", "GET 401 challenge", "GET 200", "DELETE 204"]);
 });
@@ -749,7 +749,7 @@ test("where a nonce serves once, and is refused slowly, the recheck is repeated"
   scene.slowly("DELETE", 5_000, isChallenge);
   const { recheck } = scene.look();
 
-  await scene.client.command({ ...scene.remove(invitationId), recheck, isUnchecked: true });
+  await scene.client.sendWithoutBody({ ...scene.remove(invitationId), recheck, isUnchecked: true });
 
   const look = ["GET 401 challenge", "GET 200"];
   expect(scene.steps()).toEqual([...look, "DELETE 401 challenge", ...look, "DELETE 204"]);
@@ -761,7 +761,7 @@ test("nothing is sent with a nonce that was refused slowly, where the recheck fo
   scene.slowly("DELETE", 5_000, isChallenge);
   const recheck = () => Promise.reject(new Error("They have accepted."));
 
-  const removal = scene.client.command({ ...scene.remove(invitationId), recheck });
+  const removal = scene.client.sendWithoutBody({ ...scene.remove(invitationId), recheck });
 
   await expect(removal).rejects.toThrow("They have accepted.");
   expect(scene.verified()).toEqual([]);
@@ -804,7 +804,7 @@ test("a token that is refused, and whose renewal has to wait, is a wait like any
     scene.atlas.expireTokens();
   });
 
-  await scene.client.command({ ...scene.remove, recheck: scene.recheck, isUnchecked: true });
+  await scene.client.sendWithoutBody({ ...scene.remove, recheck: scene.recheck, isUnchecked: true });
 
   expect(scene.slept()).toBe(60_000);
   expect(scene.steps()).toEqual(["GET 200", "DELETE 401", "token 429", "token 200", "GET 200", "DELETE 204"]);
@@ -819,7 +819,7 @@ test("nobody is removed who has accepted while a token was waited for", async ()
       scene.organization.accept("ada@example.com");
   });
 
-  const removal = scene.client.command({ ...scene.remove, recheck: scene.recheck });
+  const removal = scene.client.sendWithoutBody({ ...scene.remove, recheck: scene.recheck });
 
   await expect(removal).rejects.toThrow("They have accepted.");
   expect(scene.steps()).toEqual(["DELETE 401", "token 429", "token 200", "GET 200"]);
@@ -831,7 +831,7 @@ test("a renewal that is due, and has to wait, is a wait like any other", async (
   scene.slowToken();
   scene.slowly("GET", 50 * 60_000);
 
-  await scene.client.command({ ...scene.remove, recheck: scene.recheck, isUnchecked: true });
+  await scene.client.sendWithoutBody({ ...scene.remove, recheck: scene.recheck, isUnchecked: true });
 
   expect(scene.slept()).toBe(60_000);
   expect(scene.steps()).toEqual(["GET 200", "token 429", "token 200", "GET 200", "DELETE 204"]);
@@ -844,7 +844,7 @@ test("a recheck that fails is the end of the request, whose tries are not counte
   const { recheck } = scene.look();
 
   const error = await rejection(
-    scene.client.command({ ...scene.remove(invitationId), recheck, isUnchecked: true }),
+    scene.client.sendWithoutBody({ ...scene.remove(invitationId), recheck, isUnchecked: true }),
   );
 
   expect(error).toMatchObject({ status: 503, method: "GET" });
@@ -859,7 +859,7 @@ test("a recheck that the first request of a burst needs does not wait for the bu
   scene.slowly("DELETE", 5_000, isChallenge);
   const { looks, recheck } = scene.look();
 
-  const removal = scene.client.command({ ...scene.remove(invitationId), recheck });
+  const removal = scene.client.sendWithoutBody({ ...scene.remove(invitationId), recheck });
   const others = Array.from({ length: 5 }, () => scene.client.fetch(scene.list, Invitations));
 
   expect(await removal).toBe(true);
@@ -875,7 +875,7 @@ test("a recheck has what is left of the request's own budget", async () => {
   const { looks, recheck } = scene.look();
 
   const error = await rejection(
-    scene.client.command({ ...scene.remove(invitationId), bounds: aMinute, recheck }),
+    scene.client.sendWithoutBody({ ...scene.remove(invitationId), bounds: aMinute, recheck }),
   );
 
   expect(error.message).toMatch(/^GET .* answered 503.* Waiting 40 s more for it is longer than/);
@@ -891,7 +891,9 @@ test("a token has what is left of the request's own budget", async () => {
   scene.slowly("DELETE", 30_000);
   const until = scene.clock.monotonic() + 80_000;
 
-  const error = await rejection(scene.client.command({ ...scene.remove, bounds: { until } }));
+  const error = await rejection(
+    scene.client.sendWithoutBody({ ...scene.remove, bounds: { deadline: until } }),
+  );
 
   expect(error.message).toMatch(/^There is no access token .* Waiting 60 s more for it is longer than/);
   expect(scene.steps()).toEqual(["DELETE 401", "token 429"]);
@@ -954,7 +956,7 @@ test("no token is asked for by a run that is cancelled", async () => {
     if (stage === "handled") run.abort();
   });
 
-  const sent = scene.client.command({ ...scene.remove, bounds: { ...bounds, signal: run.signal } });
+  const sent = scene.client.sendWithoutBody({ ...scene.remove, bounds: { ...bounds, signal: run.signal } });
 
   await expect(sent).rejects.toThrow("The run was cancelled before POST /api/oauth/token was sent.");
   expect(scene.steps()).toEqual(["DELETE 401"]);
@@ -965,7 +967,7 @@ test("a DELETE whose answer was lost is sent again", async () => {
   const { invitationId } = scene.organization.invite("ada@example.com");
   scene.atlas.fail({ cut: "after" });
 
-  const error = await rejection(scene.client.command(scene.remove(invitationId)));
+  const error = await rejection(scene.client.sendWithoutBody(scene.remove(invitationId)));
 
   // Whoever asked knows what that means.
   expect(error).toMatchObject({ status: 400, errorCode: "INVALID_INVITATION_ID" });
@@ -1046,7 +1048,7 @@ test.each([
 test("a form is sent as one, with fixed credentials", async () => {
   await using scene = await startScene();
   const { clientId, clientSecret } = scene.atlas.addServiceAccount({ organization: scene.organization });
-  const auth = new FixedAuth(`Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString("base64")}`);
+  const auth = new StaticAuth(`Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString("base64")}`);
   const request: AtlasRequest = {
     method: "POST",
     path: "/api/oauth/token",
@@ -1091,7 +1093,7 @@ test("each request is told in a line, where that is asked for, without headers a
   });
 
   await client.fetch(scene.list, Invitations);
-  await rejection(client.command(scene.remove("1")));
+  await rejection(client.sendWithoutBody(scene.remove("1")));
 
   expect(lines).toEqual([
     `GET ${scene.path} 502 40 ms, try 1`,

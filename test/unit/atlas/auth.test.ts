@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { type ApiKey, DigestAuth, FixedAuth, type Target } from "../../../provider/atlas/auth.ts";
+import { type ApiKey, DigestAuth, type RequestLine, StaticAuth } from "../../../provider/atlas/auth.ts";
 import { SimulatedAtlas, type SimulatedAtlasOptions } from "../../support/simulated-atlas/simulated-atlas.ts";
 
 interface Seen {
@@ -9,7 +9,7 @@ interface Seen {
   text: string;
 }
 
-const bounds = { until: Number.POSITIVE_INFINITY };
+const bounds = { deadline: Number.POSITIVE_INFINITY };
 
 /** A simulated Atlas, and requests to it that go through the credentials under test. */
 async function startScene(options?: SimulatedAtlasOptions) {
@@ -21,7 +21,7 @@ async function startScene(options?: SimulatedAtlasOptions) {
   const sent: (string | undefined)[] = [];
   const dispatch = async (
     authorization: string | undefined,
-    { method = "GET", body, ...request }: Partial<Target> & { body?: unknown } = {},
+    { method = "GET", body, ...request }: Partial<RequestLine> & { body?: unknown } = {},
   ): Promise<Seen> => {
     sent.push(authorization);
     const headers = {
@@ -538,7 +538,7 @@ test.each([
 
 test("fixed credentials go with the first request, and a refusal of them is the answer", async () => {
   const sent: (string | undefined)[] = [];
-  const { status } = await new FixedAuth("Bearer token").send(request, async (authorization) => {
+  const { status } = await new StaticAuth("Bearer token").send(request, async (authorization) => {
     sent.push(authorization);
     return { status: 401, headers: { "www-authenticate": fresh } };
   });

@@ -1,21 +1,26 @@
-import { AtlasClient, type AtlasClientOptions, type Bounds } from "../../../provider/atlas/atlas-client.ts";
-import { type ApiKey, DigestAuth } from "../../../provider/atlas/auth.ts";
+import { AtlasClient, type AtlasClientOptions } from "../../../provider/atlas/atlas-client.ts";
+import type { Bounds } from "../../../provider/atlas/bounds.ts";
 import type { Clock } from "../../../provider/atlas/clock.ts";
+import { type ApiKey, DigestAuth } from "../../../provider/atlas/credentials/digest-auth.ts";
 import { ServiceAccountAuth } from "../../../provider/atlas/credentials/service-account-auth.ts";
 import type { InvitationsApi } from "../../../provider/atlas/invitations/invitations-api.ts";
-import { INVITES, OrgInvites } from "../../../provider/atlas/invitations/invites-endpoint.ts";
-import { UserInvites } from "../../../provider/atlas/invitations/users-as-invitations.ts";
-import { OrgUsers } from "../../../provider/atlas/invitations/users-endpoint.ts";
-import { Limits } from "../../../provider/atlas/limits/rate-limiter.ts";
+import {
+  INVITES_API_VERSIONS,
+  InvitesEndpoint,
+} from "../../../provider/atlas/invitations/invites-endpoint.ts";
+import { UsersAsInvitations } from "../../../provider/atlas/invitations/users-as-invitations.ts";
+import { UsersEndpoint } from "../../../provider/atlas/invitations/users-endpoint.ts";
+import { RateLimiter } from "../../../provider/atlas/limits/rate-limiter.ts";
+import type { Notice } from "../../../provider/atlas/notice.ts";
 import { Transport, type TransportOptions } from "../../../provider/atlas/transport.ts";
-import type { InvitationsGeneration } from "../../../provider/settings/settings.ts";
+import type { InvitationsApiVersion } from "../../../provider/settings/settings.ts";
 import { SimulatedAtlas, type SimulatedAtlasOptions } from "../../support/simulated-atlas/simulated-atlas.ts";
 
 /** Where the key of a scene's client was read, as its errors say. */
 export const source = "the environment (MONGODB_ATLAS_PUBLIC_KEY and MONGODB_ATLAS_PRIVATE_KEY)";
 
 /** What bounds a request that may take an hour. */
-export const bounds: Bounds = { until: 3_600_000 };
+export const bounds: Bounds = { deadline: 3_600_000 };
 
 type Changes = Partial<Omit<AtlasClientOptions, "transport">> & { transport?: Partial<TransportOptions> };
 
@@ -49,17 +54,17 @@ class ImpatientClock implements Clock {
 }
 
 /** A simulated Atlas with one organization, an owner's key, and a client that uses the key, on one clock. */
-export async function clientScene(options?: SimulatedAtlasOptions) {
+export async function clientFixture(options?: SimulatedAtlasOptions) {
   const clock = new ImpatientClock();
   const atlas = await SimulatedAtlas.start({ now: clock.now, ...options });
   const organization = atlas.addOrganization({ name: "Example" });
   const key = atlas.addApiKey({ organization });
   const notices: string[] = [];
-  const notify = (line: string) => notices.push(line);
+  const notify = ({ text }: Notice) => void notices.push(text);
   const connected = ({ transport, ...changes }: Changes = {}) =>
     new AtlasClient({
       transport: new Transport({ baseUrl: atlas.url, ...transport }),
-      limits: new Limits(clock, notify),
+      rateLimiter: new RateLimiter(clock, notify),
       clock,
       auth: new DigestAuth(key),
       credentialsSource: source,
@@ -94,13 +99,13 @@ export async function clientScene(options?: SimulatedAtlasOptions) {
 
 /** One generation of the invitations API, without a successor. */
 export function invitationsApiOf(
-  generation: InvitationsGeneration,
+  generation: InvitationsApiVersion,
   client: AtlasClient,
   clock: Clock,
 ): InvitationsApi {
-  const users = new OrgUsers(client);
-  if (generation === "users") return new UserInvites(users);
-  return new OrgInvites(client, users, INVITES[generation], clock.now);
+  const users = new UsersEndpoint(client);
+  if (generation === "users") return new UsersAsInvitations(users);
+  return new InvitesEndpoint(client, users.listOrgUsers, INVITES_API_VERSIONS[generation], clock.now);
 }
 
 /** What a promise is rejected with. */

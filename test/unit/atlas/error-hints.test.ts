@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { adviceFor } from "../../../provider/atlas/error-hints.ts";
+import { hintFor } from "../../../provider/atlas/error-hints.ts";
 
 const source = "the environment (MONGODB_ATLAS_PUBLIC_KEY and MONGODB_ATLAS_PRIVATE_KEY)";
 
@@ -43,13 +43,13 @@ test.each([
   ["federation settings", 403, "USER_ORGS_RESTRICTED"],
   ["The organization is full", 400, "MAX_USERS_PER_ORG_EXCEEDED"],
 ])("advises %s on %i %s", (what, status, errorCode) => {
-  expect(adviceFor(status, errorCode, source)?.toLowerCase()).toContain(what.toLowerCase());
+  expect(hintFor(status, errorCode, source)?.toLowerCase()).toContain(what.toLowerCase());
 });
 
 test.each([undefined, "UNEXPECTED_ERROR"])(
   "names the source of a key that is refused with 401 %s",
   (errorCode) => {
-    expect(adviceFor(401, errorCode, source)).toBe(
+    expect(hintFor(401, errorCode, source)).toBe(
       `Atlas does not accept the credentials read from ${source}: check them, and that they still exist.`,
     );
   },
@@ -58,7 +58,7 @@ test.each([undefined, "UNEXPECTED_ERROR"])(
 test.each([undefined, "ACCESS_FORBIDDEN"])(
   "names the source of a key that may not do this, with 403 %s",
   (errorCode) => {
-    const advice = adviceFor(403, errorCode, source);
+    const advice = hintFor(403, errorCode, source);
 
     expect(advice).toContain(`The credentials read from ${source} may not do this`);
     expect(advice).toContain("Organization Owner");
@@ -68,14 +68,14 @@ test.each([undefined, "ACCESS_FORBIDDEN"])(
 
 // A 405 is documented for an upgrade of Atlas, and was recorded without a body; a 408 is a proxy's.
 test.each([405, 408, 500, 502, 503, 504, 520, 524])("advises patience on %i", (status) => {
-  expect(adviceFor(status, undefined, source)).toContain("try again later");
-  expect(adviceFor(status, "UNEXPECTED_ERROR", source)).toContain("try again later");
+  expect(hintFor(status, undefined, source)).toContain("try again later");
+  expect(hintFor(status, "UNEXPECTED_ERROR", source)).toContain("try again later");
 });
 
 test.each([200, 204, 301, 302, 307, 308, 404])(
   "advises a look at who answers on %i without a code",
   (status) => {
-    expect(adviceFor(status, undefined, source)).toBe(
+    expect(hintFor(status, undefined, source)).toBe(
       "Check that no proxy answers in place of Atlas, and the base URL, if you set one.",
     );
   },
@@ -88,5 +88,5 @@ test.each([
   [409, "USER_ALREADY_EXISTS"],
   [400, "constructor"],
 ])("leaves %i %s to what Atlas says about it", (status, errorCode) => {
-  expect(adviceFor(status, errorCode, source)).toBeUndefined();
+  expect(hintFor(status, errorCode, source)).toBeUndefined();
 });

@@ -6,8 +6,8 @@ import {
   AtlasConfigError,
   AtlasError,
   AtlasNetworkError,
+  asSentence,
   isAtlasApiError,
-  sentence,
 } from "../../../provider/atlas/errors.ts";
 
 const failure: AtlasApiFailure = {
@@ -116,5 +116,5 @@ test.each([
   ["No such thing!", "No such thing!"],
   ["Which thing?", "Which thing?"],
 ])("another sentence can follow the message %j", (message, expected) => {
-  expect(sentence(new Error(message))).toBe(expected);
+  expect(asSentence(new Error(message))).toBe(expected);
 });

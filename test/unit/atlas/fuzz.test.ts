@@ -2,11 +2,11 @@ import * as fc from "fast-check";
 import * as v from "valibot";
 import { expect, test } from "vitest";
 import { AtlasClient } from "../../../provider/atlas/atlas-client.ts";
-import { DigestAuth, FixedAuth } from "../../../provider/atlas/auth.ts";
+import { DigestAuth, StaticAuth } from "../../../provider/atlas/auth.ts";
 import { AtlasError } from "../../../provider/atlas/errors.ts";
-import { Limits } from "../../../provider/atlas/limits/rate-limiter.ts";
+import { RateLimiter } from "../../../provider/atlas/limits/rate-limiter.ts";
 import type { Transport } from "../../../provider/atlas/transport.ts";
-import { propertiesOf, stateIn } from "../../../provider/lifecycle/stored-properties.ts";
+import { parseState, propertiesOf } from "../../../provider/lifecycle/stored-properties.ts";
 import { SimulatedClock } from "../../support/simulated-clock.ts";
 
 const privateKey = "canary-of-the-private-key";
@@ -49,7 +49,7 @@ test("no challenge breaks the digest, makes it loop or gives the key away", asyn
     fc.asyncProperty(fc.array(offers, { minLength: 1, maxLength: 5 }), async (headers) => {
       const sent: (string | undefined)[] = [];
       const auth = new DigestAuth({ publicKey: "abcdefgh", privateKey });
-      const bounds = { until: Number.POSITIVE_INFINITY };
+      const bounds = { deadline: Number.POSITIVE_INFINITY };
       const answer = auth.send({ method: "GET", target: "/orgs", bounds }, async (authorization) => {
         sent.push(authorization);
         return { status: 401, headers: { "www-authenticate": headers[(sent.length - 1) % headers.length] } };
@@ -95,14 +95,14 @@ test("no answer of an error breaks the client or passes for what was asked", asy
       const clock = new SimulatedClock();
       const headers = { "retry-after": retryAfter, "ratelimit-limit": "500", "ratelimit-remaining": left };
       const client = new AtlasClient({
-        transport: { exchange: async () => ({ status, headers, text }) } as unknown as Transport,
-        limits: new Limits(clock, () => {}),
+        transport: { send: async () => ({ status, headers, text }) } as unknown as Transport,
+        rateLimiter: new RateLimiter(clock, () => {}),
         clock,
-        auth: new FixedAuth("Bearer token"),
+        auth: new StaticAuth("Bearer token"),
         credentialsSource: "the test",
         notify: () => {},
       });
-      const bounds = { until: clock.monotonic() + 60_000 };
+      const bounds = { deadline: clock.monotonic() + 60_000 };
       const target = { method: "GET", path: "/orgs", mediaType: "application/json" } as const;
       const request = { ...target, subject: "it", bounds };
       const error = await clock.run(client.fetch(request, v.any()).catch((error: Error) => error));
@@ -139,9 +139,9 @@ test("no stored state breaks the provider, or makes it use what is no id", () =>
   );
   fc.assert(
     fc.property(state, (properties) => {
-      let used: ReturnType<typeof stateIn>;
+      let used: ReturnType<typeof parseState>;
       try {
-        used = stateIn(properties);
+        used = parseState(properties);
       } catch (error) {
         expect(error).toBeInstanceOf(AtlasError);
         return;
@@ -149,7 +149,7 @@ test("no stored state breaks the provider, or makes it use what is no id", () =>
       for (const id of [used.orgId, used.invitationId ?? used.orgId, used.userId ?? used.orgId]) {
         expect(id).toMatch(/^[0-9a-f]{24}$/i);
       }
-      expect(stateIn(propertiesOf(used))).toEqual(used);
+      expect(parseState(propertiesOf(used))).toEqual(used);
     }),
     { numRuns: 2_000 },
   );

@@ -8,19 +8,19 @@ import {
 } from "../../../provider/atlas/errors.ts";
 import {
   backoffMs,
-  type Ending,
-  endingOf,
-  POLICIES,
-  paceOf,
+  classifyFailure,
+  type FailureKind,
+  parseInvitationRate,
+  RECHECK_DELAY_MS,
+  RETRY_POLICIES,
   retryAfterMs,
   retryDelayMs,
-  SETTLE_MS,
 } from "../../../provider/atlas/retry.ts";
 
 const apiError = (status: number, errorCode?: string, detail = "No.") =>
   new AtlasApiError({ status, errorCode, detail, method: "GET", path: "/" });
 
-test.each<[Ending, unknown]>([
+test.each<[FailureKind, unknown]>([
   ["throttled", apiError(400, "INVITATIONS_RATE_LIMITED_IP")],
   ["throttled", apiError(400, "RATE_LIMITED_IP")],
   ["limited", apiError(429)],
@@ -60,17 +60,17 @@ test.each<[Ending, unknown]>([
   ["final", { status: 503, name: "AtlasApiError" }],
   ["final", undefined],
 ])("%s is how a request ends with %s", (ending, error) => {
-  expect(endingOf(error)).toBe(ending);
+  expect(classifyFailure(error)).toBe(ending);
 });
 
 test("an error of another copy of the package ends a request the same way", () => {
   const error = Object.assign(new Error("429"), { name: "AtlasApiError", status: 429 });
 
-  expect(endingOf(error)).toBe("limited");
+  expect(classifyFailure(error)).toBe("limited");
 });
 
 test("the policy says what is repeated, how often and after which wait", () => {
-  expect(POLICIES).toEqual({
+  expect(RETRY_POLICIES).toEqual({
     throttled: { repeat: "always", wait: "gate" },
     limited: { repeat: "always", wait: "backoff" },
     unsent: { repeat: "always", wait: "backoff", tries: 6 },
@@ -115,7 +115,7 @@ describe("the delay of a retry", () => {
   });
 
   test("leaves Atlas several times as long to finish an invitation as it was recorded to take", () => {
-    expect(SETTLE_MS).toBeGreaterThan(5 * 358);
+    expect(RECHECK_DELAY_MS).toBeGreaterThan(5 * 358);
   });
 });
 
@@ -193,7 +193,7 @@ describe("the pace of the throttle", () => {
     ["parameters that are texts", ["5", "3"], "Too fast.", [5, 3]],
     ["parameters with more behind them", [5, 3, "192.0.2.1"], "", [5, 3]],
   ])("is read from %s", (_, parameters, detail, [invitations, minutes]) => {
-    expect(paceOf(parameters, detail)).toEqual({ invitations, windowMs: minutes * 60_000 });
+    expect(parseInvitationRate(parameters, detail)).toEqual({ invitations, windowMs: minutes * 60_000 });
   });
 
   test.each<[string, unknown[], string]>([
@@ -215,7 +215,7 @@ describe("the pace of the throttle", () => {
     ],
     ["blanks", [" ", ""], ""],
   ])("is ten a minute where it names %s", (_, parameters, detail) => {
-    expect(paceOf(parameters, detail)).toEqual(tenAMinute);
+    expect(parseInvitationRate(parameters, detail)).toEqual(tenAMinute);
   });
 
   test("is a pace that can be kept, whatever a server sends", () => {
@@ -227,7 +227,7 @@ describe("the pace of the throttle", () => {
 
     fc.assert(
       fc.property(parameters, fc.oneof(fc.string(), sentence), (parameters, detail) => {
-        const { invitations, windowMs } = paceOf(parameters, detail);
+        const { invitations, windowMs } = parseInvitationRate(parameters, detail);
         expect(invitations).toBeGreaterThan(0);
         expect(Number.isFinite(windowMs)).toBe(true);
         expect(windowMs).toBeGreaterThanOrEqual(60_000);

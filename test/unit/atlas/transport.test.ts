@@ -10,7 +10,7 @@ import { createServer as createTlsServer } from "node:tls";
 import { inspect, promisify } from "node:util";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { AtlasConfigError, AtlasNetworkError } from "../../../provider/atlas/errors.ts";
-import { type Message, Transport, type TransportOptions } from "../../../provider/atlas/transport.ts";
+import { type HttpRequest, Transport, type TransportOptions } from "../../../provider/atlas/transport.ts";
 import { ForwardProxy, type ForwardProxyOptions } from "../../support/simulated-atlas/forward-proxy.ts";
 import { SimulatedAtlas } from "../../support/simulated-atlas/simulated-atlas.ts";
 import { createTlsIdentity } from "../../support/simulated-atlas/tls-identity.ts";
@@ -22,7 +22,7 @@ afterEach(() => {
 });
 
 const target = "/api/atlas/v1.0/orgs/32b6e34b3d91647abb20e7b8/invites?pretty=true";
-const get: Message = { method: "GET", target, headers: { accept: "application/json" } };
+const get: HttpRequest = { method: "GET", target, headers: { accept: "application/json" } };
 
 /** A simulated Atlas, whose first answer is a challenge of 115 bytes, and a transport to it. */
 async function startScene(options: Partial<TransportOptions> = {}) {
@@ -66,14 +66,14 @@ function resolveNames(error: Error | null, ...addresses: string[]) {
 }
 
 const exchangeAt = (baseUrl: string, options: Partial<TransportOptions> = {}) =>
-  rejection(new Transport({ baseUrl, ...options }).exchange(get));
+  rejection(new Transport({ baseUrl, ...options }).send(get));
 
 test("a request is sent as it is, and its answer comes back whole", async () => {
   await using scene = await startScene();
   const body = '{"username":"ada@example.com"}';
   const headers = { accept: "application/json", "content-type": "application/vnd.atlas.2023-01-01+json" };
 
-  const answer = await scene.transport.exchange({ method: "POST", target, headers, body });
+  const answer = await scene.transport.send({ method: "POST", target, headers, body });
 
   expect(scene.atlas.requests).toMatchObject([
     {
@@ -92,7 +92,7 @@ test("a request is sent as it is, and its answer comes back whole", async () => 
 test.each(["GET", "POST", "PATCH", "DELETE"])("a %s needs no body", async (method) => {
   await using scene = await startScene();
 
-  expect((await scene.transport.exchange({ ...get, method })).status).toBe(401);
+  expect((await scene.transport.send({ ...get, method })).status).toBe(401);
 
   const [request] = scene.atlas.requests;
   expect(request).toMatchObject({ method });
@@ -107,7 +107,7 @@ test.each([301, 302, 303, 307, 308])("a redirect, %i, is an answer like any othe
   scene.atlas.fail({ status, headers, authenticated: false });
 
   const message = { ...get, headers: { ...get.headers, authorization: "Bearer secret" } };
-  expect((await scene.transport.exchange(message)).status).toBe(status);
+  expect((await scene.transport.send(message)).status).toBe(status);
 
   expect(elsewhere.requests).toEqual([]);
   expect(scene.atlas.requests).toHaveLength(1);
@@ -122,7 +122,7 @@ test("connections are kept and used again, also after answers without a body", a
   };
 
   subscribe("undici:client:connected", connected);
-  for (const _ of Array(12)) await scene.transport.exchange(get);
+  for (const _ of Array(12)) await scene.transport.send(get);
   unsubscribe("undici:client:connected", connected);
 
   expect(scene.atlas.requests).toHaveLength(12);
@@ -152,7 +152,7 @@ test("hundreds of requests at once share 32 connections", async () => {
   await using server = await startCounting();
   const transport = new Transport({ baseUrl: `http://${server.host}` });
 
-  const answers = await Promise.all(Array.from({ length: 300 }, () => transport.exchange(get)));
+  const answers = await Promise.all(Array.from({ length: 300 }, () => transport.send(get)));
 
   expect(answers.map(({ status }) => status)).toEqual(Array(300).fill(200));
   expect(server.counts.most).toBeLessThanOrEqual(32);
@@ -165,7 +165,7 @@ test("hundreds of requests at once share 32 connections through a proxy, too", a
   vi.stubEnv("HTTP_PROXY", proxy.url);
   const transport = new Transport({ baseUrl: `http://${server.host}` });
 
-  const answers = await Promise.all(Array.from({ length: 300 }, () => transport.exchange(get)));
+  const answers = await Promise.all(Array.from({ length: 300 }, () => transport.send(get)));
 
   expect(answers.map(({ status }) => status)).toEqual(Array(300).fill(200));
   expect(server.counts.most).toBeLessThanOrEqual(32);
@@ -182,7 +182,7 @@ test("the time limit of a request starts when it has a connection", async () => 
     return limit.signal;
   });
 
-  const exchanged = Promise.allSettled(Array.from({ length: 40 }, () => scene.transport.exchange(get)));
+  const exchanged = Promise.allSettled(Array.from({ length: 40 }, () => scene.transport.send(get)));
   await vi.waitFor(() => expect(scene.atlas.requests).toHaveLength(32));
   expect(limits).toHaveLength(32);
   for (const limit of limits.slice()) limit.abort(new DOMException("It took too long.", "TimeoutError"));
@@ -291,7 +291,7 @@ test("an answer that does not come in time says so, and may have been acted on",
   await using scene = await startScene({ requestTimeoutMs: 100 });
   scene.atlas.fail({ hang: "before", authenticated: false });
 
-  const error = await rejection(scene.transport.exchange(get));
+  const error = await rejection(scene.transport.send(get));
 
   expect(error).toMatchObject({ name: "AtlasNetworkError", method: "GET", path: target, sent: true });
   expect(error.message).toBe(`GET ${target}: no complete answer within 0.1 s`);
@@ -301,7 +301,7 @@ test("an answer that does not end in time says so", async () => {
   await using scene = await startScene({ requestTimeoutMs: 100 });
   scene.atlas.fail({ damage: "long length", authenticated: false });
 
-  const error = await rejection(scene.transport.exchange(get));
+  const error = await rejection(scene.transport.send(get));
 
   expect(error).toMatchObject({ name: "AtlasNetworkError", sent: true });
   expect(error.message).toMatch(/no complete answer within 0\.1 s$/);
@@ -313,13 +313,13 @@ test.each(["half body", "all but a byte", "head alone", "no last chunk"] as cons
     await using scene = await startScene();
     scene.atlas.fail({ damage, authenticated: false });
 
-    const error = await rejection(scene.transport.exchange(get));
+    const error = await rejection(scene.transport.send(get));
 
     expect(error).toMatchObject({ name: "AtlasNetworkError", sent: true });
     expect(error.message).toContain(
       `GET ${target}: the answer, status 401, broke off: the connection to ${scene.atlas.url} failed: `,
     );
-    expect((await scene.transport.exchange(get)).status).toBe(401);
+    expect((await scene.transport.send(get)).status).toBe(401);
   },
 );
 
@@ -327,7 +327,7 @@ test.each(["before", "after"] as const)("a connection that is cut %s the work sa
   await using scene = await startScene();
   scene.atlas.fail({ cut, authenticated: false });
 
-  const error = await rejection(scene.transport.exchange(get));
+  const error = await rejection(scene.transport.send(get));
 
   expect(error).toMatchObject({ name: "AtlasNetworkError", sent: true });
   expect(error.message).toContain(`GET ${target}: the connection to ${scene.atlas.url} failed: `);
@@ -339,7 +339,7 @@ test("an answer that its length cuts short is the answer", async () => {
   await using scene = await startScene();
   scene.atlas.fail({ damage: "short length", authenticated: false });
 
-  const { status, text } = await scene.transport.exchange(get);
+  const { status, text } = await scene.transport.send(get);
 
   expect(status).toBe(401);
   expect(text).toMatch(/^\{"error":401.*[^}]$/);
@@ -349,7 +349,7 @@ test("an answer that never ends is cut off", async () => {
   await using scene = await startScene();
   scene.atlas.fail({ huge: 65 * 1024 * 1024, authenticated: false });
 
-  const error = await rejection(scene.transport.exchange(get));
+  const error = await rejection(scene.transport.send(get));
 
   expect(error).toBeInstanceOf(AtlasNetworkError);
   expect(error.message).toContain("the answer, status 401, broke off");
@@ -359,7 +359,7 @@ test("what failed is named without the headers and the body that were sent", asy
   const headers = { ...get.headers, authorization: "Digest secret" };
   const transport = new Transport({ baseUrl: `http://${await unusedHost()}` });
 
-  const error = await rejection(transport.exchange({ method: "POST", target, headers, body: "secret" }));
+  const error = await rejection(transport.send({ method: "POST", target, headers, body: "secret" }));
 
   expect(error.cause).toBeUndefined();
   expect(Object.keys(error).sort()).toEqual(["method", "name", "path", "sent"]);
@@ -373,7 +373,7 @@ test("a connection that is lost once the request is on its way says so, whatever
   const opened = (message: unknown) => void sockets.push((message as { socket: Socket }).socket);
   subscribe("undici:client:connected", opened);
 
-  const failed = rejection(scene.transport.exchange(get));
+  const failed = rejection(scene.transport.send(get));
   await struck;
   unsubscribe("undici:client:connected", opened);
   const lost = { code: "EHOSTUNREACH", syscall: "read" };
@@ -402,7 +402,7 @@ async function startProxied(options: ForwardProxyOptions = {}) {
 test("requests go through the proxy of the environment, over kept connections", async () => {
   await using scene = await startProxied();
 
-  for (const _ of Array(5)) expect((await scene.transport.exchange(get)).status).toBe(401);
+  for (const _ of Array(5)) expect((await scene.transport.send(get)).status).toBe(401);
 
   expect(scene.atlas.requests.map(({ path }) => path)).toEqual(Array(5).fill(target));
   expect(new Set(scene.proxy.log())).toEqual(new Set([`CONNECT ${scene.host} 200`]));
@@ -413,7 +413,7 @@ test("requests to a server that NO_PROXY names go straight to it", async () => {
   await using scene = await startProxied();
   vi.stubEnv("NO_PROXY", "127.0.0.1");
 
-  expect((await scene.transport.exchange(get)).status).toBe(401);
+  expect((await scene.transport.send(get)).status).toBe(401);
 
   expect(scene.proxy.log()).toEqual([]);
 });
@@ -425,7 +425,7 @@ test.each(["127.0.0.1", "localhost"])(
     vi.stubEnv("HTTP_PROXY", scene.proxy.url.replace("http://127.0.0.1", name));
     const transport = new Transport({ baseUrl: scene.atlas.url });
 
-    expect((await transport.exchange(get)).status).toBe(401);
+    expect((await transport.send(get)).status).toBe(401);
 
     expect(scene.proxy.log()).toEqual([`CONNECT ${scene.host} 200`]);
   },
@@ -442,7 +442,7 @@ test.each([
   }
   const transport = new Transport({ baseUrl: scene.atlas.url });
 
-  expect((await transport.exchange(get)).status).toBe(401);
+  expect((await transport.send(get)).status).toBe(401);
 
   expect(scene.proxy.log()).toEqual([`CONNECT ${scene.host} 200`]);
 });
@@ -454,7 +454,7 @@ test("a proxy for https is not used for http, and need not be a URL then", async
   for (const value of [scene.proxy.url, "ftp://proxy.example.com"]) {
     vi.stubEnv("HTTPS_PROXY", value);
     const transport = new Transport({ baseUrl: scene.atlas.url });
-    expect((await transport.exchange(get)).status).toBe(401);
+    expect((await transport.send(get)).status).toBe(401);
   }
 
   expect(scene.proxy.log()).toEqual([]);
@@ -466,7 +466,7 @@ test("a proxy that wants credentials gets those of its URL", async () => {
   vi.stubEnv("HTTP_PROXY", scene.proxy.url.replace("//", "//ada:p%40ss%20word@"));
   const transport = new Transport({ baseUrl: scene.atlas.url });
 
-  expect((await transport.exchange(get)).status).toBe(401);
+  expect((await transport.send(get)).status).toBe(401);
 
   expect(scene.proxy.log()).toEqual([`CONNECT ${scene.host} 200`]);
 });
@@ -544,7 +544,7 @@ async function startProcesses() {
     import { Transport } from "./transport.ts";
     const transport = new Transport({ baseUrl: process.argv[2] });
     const said = ({ status, sent, message }) => console.log(status ?? message, sent ?? "");
-    await transport.exchange({ method: "GET", target: "/", headers: {} }).then(said, said);
+    await transport.send({ method: "GET", target: "/", headers: {} }).then(said, said);
     process.exit();`;
   await writeFile(join(folder, "exchange.ts"), exchange);
   await writeFile(join(folder, "fetch.ts"), "console.log((await fetch(process.argv[2])).status);");
@@ -564,7 +564,7 @@ async function startProcesses() {
 
 test("a certificate that nobody vouches for is a matter of the settings, and nothing is sent", async () => {
   await using atlas = await SimulatedAtlas.start({ tls: true });
-  const sent = new Transport({ baseUrl: atlas.url }).exchange({ method: "GET", target: "/", headers: {} });
+  const sent = new Transport({ baseUrl: atlas.url }).send({ method: "GET", target: "/", headers: {} });
 
   await expect(sent).rejects.toBeInstanceOf(AtlasConfigError);
   await expect(sent).rejects.toThrow(

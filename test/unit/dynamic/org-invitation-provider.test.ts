@@ -622,7 +622,7 @@ describe("errors", () => {
       vi.stubEnv("MONGODB_ATLAS_CLIENT_SECRET", clientSecret);
       const print = vi.spyOn(console, "error").mockImplementation(() => undefined);
       const bug = new TypeError("a bug");
-      vi.spyOn(Transport.prototype, "exchange").mockRejectedValue(bug);
+      vi.spyOn(Transport.prototype, "send").mockRejectedValue(bug);
       const run = operation === "create" ? provider.create(news) : provider.read("id", stored010);
       expect(await failure(run)).toBe(bug);
       // The host prints the stack of the other operations.
@@ -635,8 +635,8 @@ describe("errors", () => {
   test("that nobody foresaw when an invitation is completed are printed, and the invitation is stored", async () => {
     atlas.settings.ignoresOnCreate = ["teamIds"];
     const print = vi.spyOn(console, "error").mockImplementation(() => undefined);
-    const { exchange } = Transport.prototype;
-    vi.spyOn(Transport.prototype, "exchange").mockImplementation(function (this: Transport, message) {
+    const { send: exchange } = Transport.prototype;
+    vi.spyOn(Transport.prototype, "send").mockImplementation(function (this: Transport, message) {
       if (message.method === "PATCH") throw new TypeError("a bug");
       return exchange.call(this, message);
     });

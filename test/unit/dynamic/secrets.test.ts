@@ -148,8 +148,8 @@ beforeEach(async () => {
   vi.spyOn(systemClock, "sleep").mockImplementation(async (durationMs) => {
     now += durationMs;
   });
-  const { exchange } = Transport.prototype;
-  vi.spyOn(Transport.prototype, "exchange").mockImplementation(function (this: Transport, message) {
+  const { send: exchange } = Transport.prototype;
+  vi.spyOn(Transport.prototype, "send").mockImplementation(function (this: Transport, message) {
     authorizations.push(message.headers.authorization ?? "");
     return exchange.call(this, message);
   });

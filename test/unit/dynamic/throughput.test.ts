@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Peers } from "../../../provider/atlas/limits/peers.ts";
 import { connect } from "../../../provider/lifecycle/connect.ts";
-import type { InvitationsGeneration } from "../../../provider/settings/settings.ts";
+import type { InvitationsApiVersion } from "../../../provider/settings/settings.ts";
 import type { InvitationThrottle } from "../../support/simulated-atlas/invitation-throttle.ts";
 import { SimulatedAtlas } from "../../support/simulated-atlas/simulated-atlas.ts";
 import { SimulatedClock } from "../../support/simulated-clock.ts";
@@ -13,7 +13,7 @@ const MINUTE_MS = 60_000;
 
 /** Hundreds of invitations under the throttle, on one simulated clock. */
 async function startScene(
-  invitationsApi: InvitationsGeneration,
+  invitationsApi: InvitationsApiVersion,
   invitationThrottle: InvitationThrottle,
   maxWaitMs = 60 * MINUTE_MS,
 ) {
@@ -85,7 +85,7 @@ async function inParallel(parallel: number, all: string[], work: (one: string) =
 }
 
 const throttle = { limit: 10, perMinutes: 1 };
-const cases: { generation: InvitationsGeneration; parallel: number; refusedCount: boolean }[] = [
+const cases: { generation: InvitationsApiVersion; parallel: number; refusedCount: boolean }[] = [
   { generation: "v2", parallel: 8, refusedCount: false },
   { generation: "v2", parallel: 8, refusedCount: true },
   { generation: "v2", parallel: 300, refusedCount: false },

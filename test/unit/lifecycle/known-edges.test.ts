@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { InvitationsGeneration } from "../../../provider/settings/settings.ts";
+import type { InvitationsApiVersion } from "../../../provider/settings/settings.ts";
 import type { SimulatedAtlasOptions } from "../../support/simulated-atlas/simulated-atlas.ts";
 import { SimulatedClock } from "../../support/simulated-clock.ts";
-import { ada, GENERATIONS, lifecycleScene } from "./lifecycle-fixture.ts";
+import { ada, GENERATIONS, lifecycleFixture } from "./lifecycle-fixture.ts";
 
 /*
  * What nobody can win against the API: each test shows the harm within its bound, and that there is none beyond it.
@@ -11,9 +11,9 @@ import { ada, GENERATIONS, lifecycleScene } from "./lifecycle-fixture.ts";
 
 const grace = "grace@example.com";
 
-async function startScene(generation: InvitationsGeneration, settings: SimulatedAtlasOptions = {}) {
+async function startScene(generation: InvitationsApiVersion, settings: SimulatedAtlasOptions = {}) {
   const clock = new SimulatedClock();
-  const scene = await lifecycleScene(generation, { now: clock.now, ...settings }, clock);
+  const scene = await lifecycleFixture(generation, { now: clock.now, ...settings }, clock);
   const { atlas } = scene;
   return {
     ...scene,

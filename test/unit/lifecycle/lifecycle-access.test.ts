@@ -1,8 +1,8 @@
 import { describe, expect, test, vi } from "vitest";
 import type { AtlasError } from "../../../provider/atlas/errors.ts";
-import { OrgUsers } from "../../../provider/atlas/invitations/users-endpoint.ts";
+import { UsersEndpoint } from "../../../provider/atlas/invitations/users-endpoint.ts";
 import { IncompleteCreateError } from "../../../provider/lifecycle/lifecycle.ts";
-import { ada, GENERATIONS, gate, lifecycleScene, project, team } from "./lifecycle-fixture.ts";
+import { ada, GENERATIONS, gate, lifecycleFixture, project, team } from "./lifecycle-fixture.ts";
 
 /*
  * Answers of Atlas are taken as they are, and compared with what was asked for: what Atlas did not take is an error
@@ -11,7 +11,7 @@ import { ada, GENERATIONS, gate, lifecycleScene, project, team } from "./lifecyc
 
 describe("an invitation that Atlas stores without its teams", () => {
   test("is completed by a second request", async () => {
-    await using scene = await lifecycleScene("v1.0", { ignoresOnCreate: ["teamIds"] });
+    await using scene = await lifecycleFixture("v1.0", { ignoresOnCreate: ["teamIds"] });
     const { organization, inputs, lifecycle, requests } = scene;
     expect(await lifecycle.create(inputs({ teamIds: [team] }))).toMatchObject({ teamIds: [team] });
     expect(organization.find(ada)).toMatchObject({ teamIds: [team] });
@@ -19,7 +19,7 @@ describe("an invitation that Atlas stores without its teams", () => {
   });
 
   test("is kept as sent when it cannot be completed, and the next update completes it", async () => {
-    await using scene = await lifecycleScene("v2", { ignoresOnCreate: ["teamIds"] });
+    await using scene = await lifecycleFixture("v2", { ignoresOnCreate: ["teamIds"] });
     const { organization, inputs, lifecycle, atlas } = scene;
     const declared = inputs({ teamIds: [team] });
     atlas.fail({ method: "PATCH", status: 501, body: "" });
@@ -41,7 +41,7 @@ describe("an invitation that Atlas stores without its teams", () => {
   });
 
   test("is kept as sent when it was accepted before it could be completed", async () => {
-    await using scene = await lifecycleScene("v2", { ignoresOnCreate: ["teamIds"] });
+    await using scene = await lifecycleFixture("v2", { ignoresOnCreate: ["teamIds"] });
     const { organization, inputs, lifecycle, atlas } = scene;
     const { opened, open } = gate();
     const held = atlas.fail({ method: "PATCH", until: opened });
@@ -58,7 +58,7 @@ describe("an invitation that Atlas stores without its teams", () => {
   });
 
   test("is completed where it was accepted meanwhile, and members are managed", async () => {
-    await using scene = await lifecycleScene("v2", { ignoresOnCreate: ["teamIds"] });
+    await using scene = await lifecycleFixture("v2", { ignoresOnCreate: ["teamIds"] });
     const { organization, inputs, lifecycle, atlas } = scene;
     const held = atlas.fail({ method: "PATCH", status: 404, body: "" });
     const created = lifecycle.create(inputs({ teamIds: [team], onAccepted: "manage" }));
@@ -69,7 +69,7 @@ describe("an invitation that Atlas stores without its teams", () => {
   });
 
   test("is completed by the users API where Atlas retires the invitations meanwhile", async () => {
-    await using scene = await lifecycleScene("v2", { ignoresOnCreate: ["teamIds"] });
+    await using scene = await lifecycleFixture("v2", { ignoresOnCreate: ["teamIds"] });
     const { organization, inputs, lifecycle, atlas } = scene;
     const { opened, open } = gate();
     const held = atlas.fail({ method: "PATCH", until: opened });
@@ -84,7 +84,10 @@ describe("an invitation that Atlas stores without its teams", () => {
 
   test("is kept as sent when Atlas drops them from every request", async () => {
     const ignores = ["teamIds"] as const;
-    await using scene = await lifecycleScene("v1.0", { ignoresOnCreate: ignores, ignoresOnUpdate: ignores });
+    await using scene = await lifecycleFixture("v1.0", {
+      ignoresOnCreate: ignores,
+      ignoresOnUpdate: ignores,
+    });
     const { inputs, lifecycle, atlas } = scene;
     const error = await lifecycle.create(inputs({ teamIds: [team] })).catch((error: unknown) => error);
     expect(error).toBeInstanceOf(IncompleteCreateError);
@@ -96,9 +99,9 @@ describe("an invitation that Atlas stores without its teams", () => {
   });
 
   test("is kept as sent when a bug strikes, which is told as its cause", async () => {
-    await using scene = await lifecycleScene("users", { addsRoles: ["ORG_READ_ONLY"] });
+    await using scene = await lifecycleFixture("users", { addsRoles: ["ORG_READ_ONLY"] });
     const bug = new TypeError("roles is not iterable");
-    vi.spyOn(OrgUsers.prototype, "updateOrgUser").mockRejectedValue(bug);
+    vi.spyOn(UsersEndpoint.prototype, "updateOrgUser").mockRejectedValue(bug);
     const error = await scene.lifecycle.create(scene.inputs()).catch((error: unknown) => error);
     vi.restoreAllMocks();
     expect(error).toBeInstanceOf(IncompleteCreateError);
@@ -109,7 +112,7 @@ describe("an invitation that Atlas stores without its teams", () => {
 
 describe.each(GENERATIONS)("what Atlas answers on %s", (generation) => {
   test("is stored of a member without an organization role, and brought to what is declared", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, connected } = scene;
     organization.addMember(ada, { roles: [] });
     const retained = await connected().create(inputs({ onAccepted: "retain" }));
@@ -123,7 +126,7 @@ describe.each(GENERATIONS)("what Atlas answers on %s", (generation) => {
   });
 
   test("is read of a member with a role of a project, and a role of tomorrow", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, connected, lifecycle } = scene;
     const roles = ["GROUP_OWNER", "ORG_OF_TOMORROW"];
     const state = await lifecycle.create(inputs({ onAccepted: "manage" }));
@@ -137,7 +140,7 @@ describe.each(GENERATIONS)("what Atlas answers on %s", (generation) => {
   });
 
   test("is adopted of an invitation with a role of a project", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, connected } = scene;
     organization.invite(ada, { roles: ["GROUP_OWNER"] });
     const found = inputs({ roles: ["GROUP_OWNER"] });
@@ -151,7 +154,7 @@ describe.each(GENERATIONS)("what Atlas answers on %s", (generation) => {
   });
 
   test("is a project invitation, which is never adopted, changed or cancelled", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, lifecycle, connected, notices, atlas } = scene;
     const before = organization.inviteToProject(ada, { groupId: project, roles: ["GROUP_OWNER"] });
     const refused = atlas.fail({ method: "POST", status: 400, body: { errorCode: "INVALID_ENUM_VALUE" } });
@@ -174,7 +177,7 @@ describe.each(GENERATIONS)("what Atlas answers on %s", (generation) => {
   ] as const)(
     "has a role that Atlas adds to those of %s: one request at most, one line, and no drift",
     async (_, onAccepted) => {
-      await using scene = await lifecycleScene(generation, { addsRoles: ["ORG_READ_ONLY"] });
+      await using scene = await lifecycleFixture(generation, { addsRoles: ["ORG_READ_ONLY"] });
       const { organization, inputs, lifecycle, connected, notices, changes } = scene;
       const isMember = onAccepted === "manage";
       if (isMember) organization.addMember(ada, { roles: ["ORG_OWNER"] });
@@ -202,7 +205,7 @@ describe.each(GENERATIONS)("what Atlas answers on %s", (generation) => {
     ["an invitation", "fail"],
     ["a member", "manage"],
   ] as const)("lacks the teams that Atlas does not take of %s, which is an error", async (_, onAccepted) => {
-    await using scene = await lifecycleScene(generation, { ignoresOnUpdate: ["teamIds"] });
+    await using scene = await lifecycleFixture(generation, { ignoresOnUpdate: ["teamIds"] });
     const { organization, inputs, lifecycle, connected } = scene;
     let state = await lifecycle.create(inputs({ onAccepted }));
     if (onAccepted === "manage") {
@@ -222,7 +225,7 @@ describe.each(GENERATIONS)("what Atlas answers on %s", (generation) => {
   });
 
   test("keeps the roles that an identity provider manages, which is an error with the ways out", async () => {
-    await using scene = await lifecycleScene(generation, { ignoresOnUpdate: ["roles"] });
+    await using scene = await lifecycleFixture(generation, { ignoresOnUpdate: ["roles"] });
     const { organization, inputs, lifecycle, connected } = scene;
     organization.addMember(ada, { roles: ["ORG_READ_ONLY"] });
     await expect(lifecycle.create(inputs({ onAccepted: "manage" }))).rejects.toThrow(
@@ -238,7 +241,7 @@ describe.each(GENERATIONS)("what Atlas answers on %s", (generation) => {
   });
 
   test("keeps the team that Atlas does not take away, which is one line and no update for ever", async () => {
-    await using scene = await lifecycleScene(generation, { ignoresOnUpdate: ["teamIds"] });
+    await using scene = await lifecycleFixture(generation, { ignoresOnUpdate: ["teamIds"] });
     const { organization, inputs, lifecycle, connected, notices, changes } = scene;
     const state = await lifecycle.create(inputs({ teamIds: [team] }));
     const updated = await lifecycle.update(state, inputs());
@@ -253,7 +256,7 @@ describe.each(GENERATIONS)("what Atlas answers on %s", (generation) => {
   });
 
   test("is left so where another choice is made for a member whose roles are not the declared ones", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, connected, requests } = scene;
     const state = await connected().create(inputs());
     organization.accept(ada);
@@ -267,7 +270,7 @@ describe.each(GENERATIONS)("what Atlas answers on %s", (generation) => {
   });
 
   test("is brought to what is declared where onAccepted is changed to manage", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, lifecycle, connected } = scene;
     const state = await lifecycle.create(inputs());
     organization.accept(ada);
@@ -281,7 +284,7 @@ describe.each(GENERATIONS)("what Atlas answers on %s", (generation) => {
   });
 
   test("a choice for a member who lacks what is declared is stored, and what they lack is said", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, lifecycle, notices, requests } = scene;
     const pending = await lifecycle.create(inputs({ roles: ["ORG_OWNER"] }));
     organization.accept(ada);

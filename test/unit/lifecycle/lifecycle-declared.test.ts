@@ -5,7 +5,7 @@ import type {
   OrgInvitationState,
 } from "../../../provider/lifecycle/org-invitation-state.ts";
 import type { Settings } from "../../support/simulated-atlas/settings.ts";
-import { ada, GENERATIONS, lifecycleScene, project, team } from "./lifecycle-fixture.ts";
+import { ada, GENERATIONS, lifecycleFixture, project, team } from "./lifecycle-fixture.ts";
 
 const otherTeam = "5f0000000000000000000003";
 const otherProject = "5f0000000000000000000004";
@@ -22,7 +22,7 @@ describe.each(GENERATIONS)("on %s", (generation) => {
   const isUsers = generation === "users";
 
   async function startScene(onAccepted: OnAccepted, settings: Partial<Settings> = {}) {
-    const scene = await lifecycleScene(generation, settings);
+    const scene = await lifecycleFixture(generation, settings);
     const { organization, connected } = scene;
     return {
       ...scene,

@@ -1,10 +1,11 @@
 import { type Clock, systemClock } from "../../../provider/atlas/clock.ts";
+import type { Notice } from "../../../provider/atlas/notice.ts";
 import { type ConnectOptions, connect } from "../../../provider/lifecycle/connect.ts";
 import type { OrgInvitationInputs } from "../../../provider/lifecycle/org-invitation-state.ts";
-import type { InvitationsGeneration } from "../../../provider/settings/settings.ts";
+import type { InvitationsApiVersion } from "../../../provider/settings/settings.ts";
 import { SimulatedAtlas, type SimulatedAtlasOptions } from "../../support/simulated-atlas/simulated-atlas.ts";
 
-export const GENERATIONS: InvitationsGeneration[] = ["v1.0", "v2", "users"];
+export const GENERATIONS: InvitationsApiVersion[] = ["v1.0", "v2", "users"];
 export const ada = "ada@example.com";
 export const team = "5f0000000000000000000001";
 export const project = "5f0000000000000000000002";
@@ -13,8 +14,8 @@ export const project = "5f0000000000000000000002";
 const impatient = { ...systemClock, sleep: () => Promise.resolve() };
 
 /** A simulated Atlas with one organization, and the lifecycle connected to it. */
-export async function lifecycleScene(
-  invitationsApi: InvitationsGeneration,
+export async function lifecycleFixture(
+  invitationsApi: InvitationsApiVersion,
   options: SimulatedAtlasOptions = {},
   clock: Clock = impatient,
 ) {
@@ -22,7 +23,7 @@ export async function lifecycleScene(
   const organization = atlas.addOrganization();
   const { publicKey, privateKey } = atlas.addApiKey({ organization });
   const notices: string[] = [];
-  const notify = (line: string) => notices.push(line);
+  const notify = ({ text }: Notice) => void notices.push(text);
   const credentials = { kind: "apiKey" as const, publicKey, privateKey, source: "the test" };
   const settings = { baseUrl: atlas.url, credentials, maxWaitMs: 3_600_000, debug: false };
   /** As in another run: nobody is declared in it yet, and no list is known. */

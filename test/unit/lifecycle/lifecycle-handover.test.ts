@@ -3,7 +3,7 @@ import { type DeclarationExchange, Declarations } from "../../../provider/lifecy
 import type { OnAccepted } from "../../../provider/lifecycle/membership.ts";
 import type { OrgInvitationState } from "../../../provider/lifecycle/org-invitation-state.ts";
 import type { SimulatedAtlasOptions } from "../../support/simulated-atlas/simulated-atlas.ts";
-import { ada, GENERATIONS, gate, lifecycleScene, team } from "./lifecycle-fixture.ts";
+import { ada, GENERATIONS, gate, lifecycleFixture, team } from "./lifecycle-fixture.ts";
 
 /*
  * One person, two resources in a row: Pulumi creates before it deletes where a resource is renamed, moved or replaced.
@@ -19,7 +19,7 @@ describe.each(GENERATIONS)("on %s", (generation) => {
     exchange,
     ...options
   }: SimulatedAtlasOptions & { onAccepted?: OnAccepted; exchange?: DeclarationExchange } = {}) {
-    const scene = await lifecycleScene(generation, options);
+    const scene = await lifecycleFixture(generation, options);
     const { connected, inputs, organization } = scene;
     const declared = inputs({ onAccepted });
     const old = await connected().create(declared, "old");
@@ -305,7 +305,7 @@ describe.each(GENERATIONS)("on %s", (generation) => {
     }
 
     test("gets a new invitation also where another generation of the API wrote the state", async () => {
-      await using scene = await lifecycleScene(generation);
+      await using scene = await lifecycleFixture(generation);
       const { organization, connected, inputs, atlas } = scene;
       const writer = generation === "users" ? "v2" : "users";
       const old = await connected(writer).create(inputs(), "old");
@@ -449,7 +449,7 @@ describe.each(GENERATIONS)("on %s", (generation) => {
 test.each(["v1.0", "v2"] as const)(
   "a resource on %s keeps the invitation that Atlas answered to an alias of the same address",
   async (generation) => {
-    await using scene = await lifecycleScene(generation, {
+    await using scene = await lifecycleFixture(generation, {
       secondInvite: "keep",
       storesUsername: (username) => username.replace(/\+[^@]*@/, "@"),
     });

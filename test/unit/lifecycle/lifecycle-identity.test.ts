@@ -1,14 +1,14 @@
 import { domainToASCII } from "node:url";
 import { describe, expect, test } from "vitest";
 import type { OrgInvitationState } from "../../../provider/lifecycle/org-invitation-state.ts";
-import { ada, GENERATIONS, lifecycleScene, team } from "./lifecycle-fixture.ts";
+import { ada, GENERATIONS, lifecycleFixture, team } from "./lifecycle-fixture.ts";
 
 const byName = "ada.lovelace@example.com";
 
 describe.each(GENERATIONS)("a person on %s who changes their address", (generation) => {
   /** Ada accepted, a refresh has stored it, and then she changed her address in Atlas. */
   async function startScene(onAccepted: "fail" | "retain" | "manage") {
-    const scene = await lifecycleScene(generation);
+    const scene = await lifecycleFixture(generation);
     const { organization, inputs, connected } = scene;
     const declared = inputs({ onAccepted });
     const created = await connected().create(declared);
@@ -95,7 +95,7 @@ describe.each(GENERATIONS)("a person on %s who changes their address", (generati
   });
 
   test("keeps the invitation that is pending, and it is cancelled", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, connected, atlas } = scene;
     const state = await connected().create(inputs());
     organization.changeAddress(ada, byName);
@@ -126,7 +126,7 @@ describe.each(GENERATIONS)("an address on %s that Atlas stores in another spelli
   test.each(Object.entries(SPELLINGS))(
     "such as %s, is the same person from create to delete, with one e-mail",
     async (_, { declared, stored, storesUsername }) => {
-      await using scene = await lifecycleScene(generation, { storesUsername });
+      await using scene = await lifecycleFixture(generation, { storesUsername });
       const { organization, inputs, connected, atlas, notices } = scene;
       const created = await connected().create(inputs({ username: declared }));
       expect(created).toMatchObject({ username: declared, knownAs: stored, status: "PENDING" });
@@ -148,7 +148,7 @@ describe.each(GENERATIONS)("an address on %s that Atlas stores in another spelli
   test.each(Object.entries(SPELLINGS))(
     "such as %s, is the same member after they accepted, also under a new id",
     async (_, { declared, stored, storesUsername }) => {
-      await using scene = await lifecycleScene(generation, { storesUsername, newIdOnAcceptance: true });
+      await using scene = await lifecycleFixture(generation, { storesUsername, newIdOnAcceptance: true });
       const { organization, inputs, connected, notices, atlas } = scene;
       const created = await connected().create(inputs({ username: declared, onAccepted: "manage" }));
       organization.accept(stored);
@@ -169,7 +169,7 @@ describe.each(GENERATIONS)("a member on %s who joined by single sign-on while in
   const lists = generation === "users" ? ["GET users"] : ["GET invites", "GET users"];
 
   test("is adopted as a member where they are managed, and destroying ends both", async () => {
-    await using scene = await lifecycleScene(generation, settings);
+    await using scene = await lifecycleFixture(generation, settings);
     const { organization, inputs, connected, requests } = scene;
     organization.invite(ada);
     organization.joinBySingleSignOn(ada, { roles: ["ORG_READ_ONLY"] });
@@ -184,7 +184,7 @@ describe.each(GENERATIONS)("a member on %s who joined by single sign-on while in
   });
 
   test("counts as a member from the next refresh on where they are managed", async () => {
-    await using scene = await lifecycleScene(generation, settings);
+    await using scene = await lifecycleFixture(generation, settings);
     const { organization, inputs, connected } = scene;
     const state = await connected().create(inputs({ onAccepted: "manage" }));
     const { userId } = organization.joinBySingleSignOn(ada, { roles: ["ORG_OWNER"] });
@@ -197,7 +197,7 @@ describe.each(GENERATIONS)("a member on %s who joined by single sign-on while in
   test.each([false, true])(
     "is ended with the invitation where no refresh has seen them (both entries shown: %s)",
     async (showsPendingBesideActive) => {
-      await using scene = await lifecycleScene(generation, { showsPendingBesideActive });
+      await using scene = await lifecycleFixture(generation, { showsPendingBesideActive });
       const { organization, inputs, connected, requests } = scene;
       const state = await connected().create(inputs({ onAccepted: "manage" }));
       organization.joinBySingleSignOn(ada);
@@ -209,7 +209,7 @@ describe.each(GENERATIONS)("a member on %s who joined by single sign-on while in
   );
 
   test("costs one list of users for twenty of them", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, connected, requests } = scene;
     const people = Array.from({ length: 20 }, (_, index) => `p${index}@example.com`);
     const run = connected();
@@ -226,7 +226,7 @@ describe.each(GENERATIONS)("a member on %s who joined by single sign-on while in
   test.each(["fail", "retain"] as const)(
     "stays a member under %s, and the invitation is cancelled",
     async (onAccepted) => {
-      await using scene = await lifecycleScene(generation, settings);
+      await using scene = await lifecycleFixture(generation, settings);
       const { organization, inputs, connected, requests } = scene;
       const state = await connected().create(inputs({ onAccepted }));
       const member = organization.joinBySingleSignOn(ada);
@@ -238,7 +238,7 @@ describe.each(GENERATIONS)("a member on %s who joined by single sign-on while in
   );
 
   test("is not guessed about where the list of users cannot be read", async () => {
-    await using scene = await lifecycleScene(generation, settings);
+    await using scene = await lifecycleFixture(generation, settings);
     const { organization, inputs, connected, atlas } = scene;
     const state = await connected().create(inputs({ onAccepted: "manage" }));
     const member = organization.joinBySingleSignOn(ada);

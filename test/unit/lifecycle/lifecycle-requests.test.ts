@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { OnAccepted } from "../../../provider/lifecycle/membership.ts";
 import type { OrgInvitationState } from "../../../provider/lifecycle/org-invitation-state.ts";
-import type { InvitationsGeneration } from "../../../provider/settings/settings.ts";
-import { GENERATIONS, lifecycleScene } from "./lifecycle-fixture.ts";
+import type { InvitationsApiVersion } from "../../../provider/settings/settings.ts";
+import { GENERATIONS, lifecycleFixture } from "./lifecycle-fixture.ts";
 
 const PARALLEL = 8;
 
-async function startScene(generation: InvitationsGeneration) {
-  const scene = await lifecycleScene(generation);
+async function startScene(generation: InvitationsApiVersion) {
+  const scene = await lifecycleFixture(generation);
   const { organization } = scene;
   return {
     ...scene,

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { OrgInvitationState } from "../../../provider/lifecycle/org-invitation-state.ts";
 import { propertiesOf } from "../../../provider/lifecycle/stored-properties.ts";
 import type { Organization } from "../../support/simulated-atlas/organization.ts";
-import { ada, GENERATIONS, lifecycleScene } from "./lifecycle-fixture.ts";
+import { ada, GENERATIONS, lifecycleFixture } from "./lifecycle-fixture.ts";
 
 /** What became of Ada after an invitation of hers was over. */
 const SINCE: Record<string, (organization: Organization) => void> = {
@@ -17,7 +17,7 @@ const SINCE: Record<string, (organization: Organization) => void> = {
 describe.each(GENERATIONS)("on %s", (generation) => {
   describe.each(["expire", "reject"] as const)("an invitation that the state knows as over (%s)", (end) => {
     async function startScene() {
-      const scene = await lifecycleScene(generation);
+      const scene = await lifecycleFixture(generation);
       const { organization, connected } = scene;
       const declared = scene.inputs({ onAccepted: "manage", reinviteExpired: true });
       const created = await connected().create(declared);
@@ -59,7 +59,7 @@ describe.each(GENERATIONS)("on %s", (generation) => {
   });
 
   test("a member under retain stays in the organization, which is said when the resource is destroyed", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, connected, notices } = scene;
     const state = await connected().create(inputs({ onAccepted: "retain" }));
     organization.accept(ada);
@@ -70,7 +70,7 @@ describe.each(GENERATIONS)("on %s", (generation) => {
   });
 
   test("a member who left is told as one, and not as an invitation that was cancelled", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, connected } = scene;
     const state = await connected().create(inputs({ onAccepted: "manage" }));
     organization.accept(ada);
@@ -86,7 +86,7 @@ describe.each(GENERATIONS)("on %s", (generation) => {
   });
 
   test("what Atlas leaves out of its answers is in no text and no property", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, connected, notices } = scene;
     const optional = [/^inviterUsername$/, /createdAt$/i, /expiresAt$/i, /^orgName$/];
     organization.rewrite(ada, (view) =>
@@ -132,7 +132,7 @@ describe.each(GENERATIONS)("on %s", (generation) => {
   ] as const)(
     "an organization that is gone (%s) is an error with the ways out, and other resources go on",
     async (errorCode, status) => {
-      await using scene = await lifecycleScene(generation);
+      await using scene = await lifecycleFixture(generation);
       const { organization, inputs, connected, atlas } = scene;
       const other = status === 401 ? atlas.addOrganization().id : "5f00000000000000000000ff";
       const state = { ...(await connected().create(inputs({ onAccepted: "manage" }))), orgId: other };

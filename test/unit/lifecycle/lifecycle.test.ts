@@ -1,26 +1,26 @@
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../../provider/atlas/clock.ts";
 import type { InvitationsApi } from "../../../provider/atlas/invitations/invitations-api.ts";
-import { People } from "../../../provider/atlas/invitations/member-directory.ts";
+import { MemberDirectory } from "../../../provider/atlas/invitations/member-directory.ts";
 import { Declarations } from "../../../provider/lifecycle/declarations.ts";
 import { Lifecycle } from "../../../provider/lifecycle/lifecycle.ts";
 import {
+  type LifecycleRow,
   type OnAccepted,
   type Operation,
-  type Standing,
   statusOf,
 } from "../../../provider/lifecycle/membership.ts";
 import type { OrgInvitationState } from "../../../provider/lifecycle/org-invitation-state.ts";
 import { LIFECYCLE_TABLE } from "../../support/lifecycle-table.ts";
 import type { Organization } from "../../support/simulated-atlas/organization.ts";
 import { SimulatedClock } from "../../support/simulated-clock.ts";
-import { ada, GENERATIONS, gate, lifecycleScene, project, team } from "./lifecycle-fixture.ts";
+import { ada, GENERATIONS, gate, lifecycleFixture, project, team } from "./lifecycle-fixture.ts";
 
-const onAcceptedOf = (row: Standing): OnAccepted =>
+const onAcceptedOf = (row: LifecycleRow): OnAccepted =>
   row === "ACTIVE, retain" ? "retain" : row === "ACTIVE, manage" ? "manage" : "fail";
 
 /** What people do in Atlas so that it says of Ada what the row says, given that she is invited. */
-function become(row: Standing, organization: Organization): void {
+function become(row: LifecycleRow, organization: Organization): void {
   if (row === "nothing") organization.cancel(ada);
   if (row.startsWith("ACTIVE")) organization.accept(ada);
   if (row === "INVITATION_EXPIRED") organization.expire(ada);
@@ -29,7 +29,7 @@ function become(row: Standing, organization: Organization): void {
 
 const cells = Object.entries(LIFECYCLE_TABLE).flatMap(([row, operations]) =>
   Object.entries(operations).map(([operation, cell]) => ({
-    row: row as Standing,
+    row: row as LifecycleRow,
     operation: operation as Operation,
     cell,
   })),
@@ -37,7 +37,7 @@ const cells = Object.entries(LIFECYCLE_TABLE).flatMap(([row, operations]) =>
 
 describe.each(GENERATIONS)("%s", (generation) => {
   test.each(cells)("$row, $operation: $cell.does", async ({ row, operation, cell }) => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { atlas, organization, inputs, lifecycle, requests } = scene;
     const declared = inputs({ onAccepted: onAcceptedOf(row) });
     const changed = { ...declared, roles: ["ORG_OWNER"], teamIds: [team] };
@@ -87,7 +87,7 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
   const invited = generation === "users" ? /users$/ : /invites$/;
 
   test("keeps what Atlas told of an invitation", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, lifecycle, atlas } = scene;
     const state = await lifecycle.create(inputs());
     const stored = organization.find(ada);
@@ -104,7 +104,7 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
   });
 
   test("adopts an invitation in any letter case, says so, and sends no second e-mail", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, lifecycle, atlas, notices } = scene;
     const { expiresAt } = organization.invite("Ada@Example.COM");
     const state = await lifecycle.create(inputs());
@@ -126,7 +126,7 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
   ] as const)(
     "says under %s when it adopts a member, and what destroying does to them",
     async (onAccepted, role, destroying) => {
-      await using scene = await lifecycleScene(generation);
+      await using scene = await lifecycleFixture(generation);
       const { organization, inputs, lifecycle, notices } = scene;
       const { userId } = organization.addMember(ada, { roles: ["ORG_OWNER"] });
       const state = await lifecycle.create(inputs({ onAccepted }));
@@ -139,7 +139,7 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
   );
 
   test("grants teams and project roles, and takes the last of them away", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, lifecycle } = scene;
     const groupRoleAssignments = [{ groupId: project, roles: ["GROUP_OWNER", "GROUP_READ_ONLY"] }];
     const state = await lifecycle.create(inputs({ teamIds: [team], groupRoleAssignments }));
@@ -151,7 +151,7 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
   });
 
   test("takes the last team and project role from a managed member", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, lifecycle } = scene;
     const groupRoleAssignments = [{ groupId: project, roles: ["GROUP_OWNER"] }];
     organization.addMember(ada, { teamIds: [team], groupRoleAssignments });
@@ -161,7 +161,7 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
   });
 
   test("stores a change of onAccepted or reinviteExpired without a request", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { inputs, lifecycle, requests } = scene;
     const state = await lifecycle.create(inputs());
     requests();
@@ -174,7 +174,7 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
     ["colleague", "owner@example.com"],
     ["concurrent run", "anotherkey"],
   ])("adopts the invitation that a %s sent first", async (_, inviterUsername) => {
-    await using scene = await lifecycleScene(generation, { secondInvite: "refuse" });
+    await using scene = await lifecycleFixture(generation, { secondInvite: "refuse" });
     const { organization, inputs, lifecycle, atlas, notices } = scene;
     const { opened, open } = gate();
     const held = atlas.fail({ method: "POST", path: invited, until: opened });
@@ -198,7 +198,7 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
     ["cannot be read", { status: 200, body: "<html>", when: "after" }],
     ["holds something else", { status: 200, body: { results: [] }, when: "after" }],
   ] as const)("adopts its own invitation when the answer to it %s, and says so", async (_, fault) => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, lifecycle, atlas, notices } = scene;
     atlas.fail({ method: "POST", path: invited, ...fault });
     expect(await lifecycle.create(inputs())).toMatchObject({ status: "PENDING" });
@@ -211,7 +211,7 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
 
   test("says that a colleague has invited them while the invitation waited", async () => {
     const clock = new SimulatedClock();
-    await using scene = await lifecycleScene(generation, { now: clock.now }, clock);
+    await using scene = await lifecycleFixture(generation, { now: clock.now }, clock);
     const { organization, inputs, lifecycle, atlas, notices } = scene;
     const headers = { "Retry-After": "55" };
     const limited = atlas.fail({ method: "POST", path: invited, status: 429, headers });
@@ -226,7 +226,7 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
   });
 
   test("sends again an invitation that was lost on its way", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, lifecycle, atlas, notices } = scene;
     atlas.fail({ method: "POST", path: invited, cut: "before" });
     expect(await lifecycle.create(inputs())).toMatchObject({ status: "PENDING" });
@@ -236,7 +236,7 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
   });
 
   test("reports a refused invitation when nobody was faster", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { inputs, lifecycle, atlas } = scene;
     const refused = { status: 400, body: { errorCode: "DEFAULT_INVITATION_EXCEPTION", detail: "No mail." } };
     atlas.fail({ method: "POST", path: invited, times: 2, ...refused });
@@ -254,7 +254,7 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
   });
 
   test("invites again a member who left while they were adopted", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, lifecycle, atlas } = scene;
     organization.addMember(ada, { roles: ["ORG_OWNER"] });
     const { opened, open } = gate();
@@ -268,7 +268,7 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
   });
 
   test("cancels the invitation that somebody sent anew", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, lifecycle } = scene;
     const state = await lifecycle.create(inputs());
     organization.cancel(ada);
@@ -278,7 +278,7 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
   });
 
   test("follows the invitation that somebody sent anew", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, lifecycle } = scene;
     const state = await lifecycle.create(inputs());
     organization.expire(ada);
@@ -289,7 +289,7 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
   });
 
   test("remembers the invitation that was accepted", async () => {
-    await using scene = await lifecycleScene(generation, { newIdOnAcceptance: true });
+    await using scene = await lifecycleFixture(generation, { newIdOnAcceptance: true });
     const { organization, inputs, lifecycle, connected } = scene;
     const state = await lifecycle.create(inputs());
     organization.accept(ada);
@@ -298,7 +298,7 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
   });
 
   test("removes the member who accepted under a new id, but only when it manages them", async () => {
-    await using scene = await lifecycleScene(generation, { newIdOnAcceptance: true });
+    await using scene = await lifecycleFixture(generation, { newIdOnAcceptance: true });
     const { organization, inputs, lifecycle } = scene;
     const state = await lifecycle.create(inputs());
     organization.accept(ada);
@@ -314,7 +314,7 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
     { cut: "before" as const },
     { damage: "half body" as const },
   ])("never takes an unreadable list for an answer: %o", async (fault) => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, lifecycle, atlas } = scene;
     const state = await lifecycle.create(inputs());
     organization.accept(ada);
@@ -332,7 +332,7 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
   });
 
   test("does not guess what a status means that it does not know", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { inputs, lifecycle, atlas } = scene;
     const somebody = {
       id: "5f0000000000000000000009",
@@ -347,7 +347,7 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
   });
 
   test("gives up when Atlas contradicts itself", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { organization, inputs, lifecycle, atlas } = scene;
     const state = await lifecycle.create(inputs());
     const path = generation === "users" ? /users\/[^?]+$/ : /invites\//;
@@ -360,7 +360,7 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
 
   test("reads every state, updates it and cancels, whichever generation wrote it", async () => {
     for (const writer of GENERATIONS) {
-      await using scene = await lifecycleScene(writer);
+      await using scene = await lifecycleFixture(writer);
       const { organization, inputs, lifecycle, connected, atlas } = scene;
       const written = await lifecycle.create(inputs());
       const read = await connected(generation).read(written);
@@ -378,7 +378,7 @@ describe.each(GENERATIONS)("the lifecycle on %s", (generation) => {
 
 describe.each(["v1.0", "v2"] as const)("the sunset of %s", (generation) => {
   test("finishes every operation that meets it, and says so once", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { atlas, organization, inputs, lifecycle, connected, notices } = scene;
     const state = await lifecycle.create(inputs());
     atlas.sunset();
@@ -405,7 +405,7 @@ describe.each(["v1.0", "v2"] as const)("the sunset of %s", (generation) => {
   });
 
   test("is met once by operations that run together", async () => {
-    await using scene = await lifecycleScene(generation);
+    await using scene = await lifecycleFixture(generation);
     const { atlas, organization, inputs, lifecycle, notices } = scene;
     const names = ["a", "b", "c", "d"].map((name) => `${name}@example.com`);
     const states = await Promise.all(names.map((username) => lifecycle.create(inputs({ username }))));
@@ -419,11 +419,11 @@ describe.each(["v1.0", "v2"] as const)("the sunset of %s", (generation) => {
 });
 
 test("a bug is told as one, and not as what is unknown of a person", async () => {
-  await using scene = await lifecycleScene("v2");
+  await using scene = await lifecycleFixture("v2");
   const bug = new TypeError("people is not iterable");
   const api = { lookUp: () => Promise.reject(bug) } as unknown as InvitationsApi;
   const notify = () => undefined;
-  const people = new People(api, systemClock, notify);
+  const people = new MemberDirectory(api, systemClock, notify);
   const options = { api, people, declarations: new Declarations(), clock: systemClock, notify };
   const lifecycle = new Lifecycle({ ...options, maxWaitMs: 1_000 });
   await expect(lifecycle.create(scene.inputs())).rejects.toBe(bug);

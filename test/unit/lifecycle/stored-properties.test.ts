@@ -6,12 +6,12 @@ import { AtlasError } from "../../../provider/atlas/errors.ts";
 import type { DeclaredAccess } from "../../../provider/atlas/invitations/access.ts";
 import type { OrgInvitationState } from "../../../provider/lifecycle/org-invitation-state.ts";
 import {
-  inputsIn,
   inputsOf,
-  mayBeWrittenBy010,
+  mayBeFrom010,
   type Properties,
+  parseInputs,
+  parseState,
   propertiesOf,
-  stateIn,
 } from "../../../provider/lifecycle/stored-properties.ts";
 
 const orgId = "32b6e34b3d91647abb20e7b8";
@@ -108,9 +108,9 @@ describe("the properties that are stored", () => {
         const access = { roles, teamIds: teamIds ?? [], groupRoleAssignments: groupRoleAssignments ?? [] };
         const state = stateOf({ ...access, ...more }, declared);
         const stored = JSON.parse(JSON.stringify(propertiesOf(state)));
-        expect(stateIn(stored)).toEqual(state);
-        expect(inputsOf(stateIn(stored))).toEqual(inputsOf(state));
-        expect(propertiesOf(stateIn(stored))).toEqual(stored);
+        expect(parseState(stored)).toEqual(state);
+        expect(inputsOf(parseState(stored))).toEqual(inputsOf(state));
+        expect(propertiesOf(parseState(stored))).toEqual(stored);
       }),
     );
   });
@@ -132,17 +132,20 @@ describe("the inputs of a state", () => {
 describe("inputs that a check has passed", () => {
   test("are read with their defaults, and in their one spelling", () => {
     const given = { ...least, orgId: orgId.toUpperCase(), username: "Ada@Example.com" };
-    expect(inputsIn({ ...given, __provider: "text", status: "ACCEPTED" })).toEqual({ ...least, ...defaults });
+    expect(parseInputs({ ...given, __provider: "text", status: "ACCEPTED" })).toEqual({
+      ...least,
+      ...defaults,
+    });
   });
 
   test.each([undefined, null])("do not declare what is %s", (nothing) => {
-    const inputs = inputsIn({ ...least, teamIds: nothing, groupRoleAssignments: nothing });
+    const inputs = parseInputs({ ...least, teamIds: nothing, groupRoleAssignments: nothing });
     expect(Object.keys(inputs).sort()).toEqual(Object.keys({ ...least, ...defaults }).sort());
   });
 
   test("keep empty lists, and project roles of an entry without any", () => {
     const lists = { teamIds: [], groupRoleAssignments: [{ groupId: project }] };
-    expect(inputsIn({ ...least, ...lists })).toMatchObject({
+    expect(parseInputs({ ...least, ...lists })).toMatchObject({
       teamIds: [],
       groupRoleAssignments: [{ groupId: project, roles: [] }],
     });
@@ -152,16 +155,16 @@ describe("inputs that a check has passed", () => {
 describe("a stored state", () => {
   test("may hold what no program may declare, as Atlas answered it", () => {
     const answered = { roles: ["GROUP_OWNER"], teamIds: ["team"], groupRoleAssignments: [{ groupId: "x" }] };
-    expect(stateIn({ ...least, ...answered })).toMatchObject({
+    expect(parseState({ ...least, ...answered })).toMatchObject({
       roles: ["GROUP_OWNER"],
       teamIds: ["team"],
       groupRoleAssignments: [{ groupId: "x", roles: [] }],
     });
-    expect(stateIn({ ...least, roles: [] }).roles).toEqual([]);
+    expect(parseState({ ...least, roles: [] }).roles).toEqual([]);
   });
 
   test("may be written by hand, with the least", () => {
-    const state = stateIn({ ...least, expiresAt: null, invitationId: null });
+    const state = parseState({ ...least, expiresAt: null, invitationId: null });
     expect(state).toEqual({
       ...least,
       ...defaults,
@@ -176,17 +179,17 @@ describe("a stored state", () => {
   test.each(["orgId", "invitationId", "userId"].flatMap((name) => NO_IDS.map((id) => [name, id] as const)))(
     "is an error where %s is %j",
     (name, id) => {
-      expect(() => stateIn({ ...least, [name]: id })).toThrow(AtlasError);
-      expect(() => stateIn({ ...least, [name]: id })).toThrow(
+      expect(() => parseState({ ...least, [name]: id })).toThrow(AtlasError);
+      expect(() => parseState({ ...least, [name]: id })).toThrow(
         `The state of this resource cannot be used, so nothing was sent. ${name}: is not one of Atlas's ids, 24 hexadecimal digits. Mend it with pulumi stack export and import, or forget the resource with pulumi state delete.`,
       );
       if (name === "orgId")
-        expect(() => inputsIn({ ...least, orgId: id })).toThrow("is not one of Atlas's ids");
+        expect(() => parseInputs({ ...least, orgId: id })).toThrow("is not one of Atlas's ids");
     },
   );
 
   test("is an error that names everything wrong with it", () => {
-    expect(() => stateIn({ orgId, username: "", roles: "ORG_MEMBER", onAccepted: "keep" })).toThrow(
+    expect(() => parseState({ orgId, username: "", roles: "ORG_MEMBER", onAccepted: "keep" })).toThrow(
       /username: is empty; roles: .*; onAccepted: /,
     );
   });
@@ -202,17 +205,17 @@ describe("a state of 0.1.0", () => {
   });
 
   test.each(stored)("in %s of %s stays as it is, and declares no empty list", (_, __, outputs) => {
-    expect(propertiesOf(stateIn(outputs))).toEqual(outputs);
-    const { teamIds, groupRoleAssignments, ...others } = inputsOf(stateIn(outputs));
+    expect(propertiesOf(parseState(outputs))).toEqual(outputs);
+    const { teamIds, groupRoleAssignments, ...others } = inputsOf(parseState(outputs));
     expect([teamIds, groupRoleAssignments].filter((list) => list?.length === 0)).toEqual([]);
     expect(outputs).toMatchObject({ ...others });
   });
 
   test("is told from one that stores what is declared", () => {
     const lists = { teamIds: [team], groupRoleAssignments: [{ groupId: project, roles: ["GROUP_OWNER"] }] };
-    expect(mayBeWrittenBy010({ ...least, ...lists })).toBe(false);
-    expect(mayBeWrittenBy010({ ...least, ...lists, teamIds: [] })).toBe(true);
-    expect(mayBeWrittenBy010(propertiesOf(stateOf({}, { teamIds: [] })))).toBe(false);
-    expect(mayBeWrittenBy010(least)).toBe(false);
+    expect(mayBeFrom010({ ...least, ...lists })).toBe(false);
+    expect(mayBeFrom010({ ...least, ...lists, teamIds: [] })).toBe(true);
+    expect(mayBeFrom010(propertiesOf(stateOf({}, { teamIds: [] })))).toBe(false);
+    expect(mayBeFrom010(least)).toBe(false);
   });
 });

@@ -1,15 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { connect } from "../../../provider/lifecycle/connect.ts";
-import type { InvitationsGeneration } from "../../../provider/settings/settings.ts";
+import type { InvitationsApiVersion } from "../../../provider/settings/settings.ts";
 import type { SimulatedAtlasOptions } from "../../support/simulated-atlas/simulated-atlas.ts";
 import { SimulatedClock } from "../../support/simulated-clock.ts";
-import { ada, GENERATIONS, lifecycleScene, team } from "./lifecycle-fixture.ts";
+import { ada, GENERATIONS, lifecycleFixture, team } from "./lifecycle-fixture.ts";
 
 const tooMany = { status: 429, headers: { "Retry-After": "55" }, body: "" };
 
-async function startScene(generation: InvitationsGeneration, settings: SimulatedAtlasOptions = {}) {
+async function startScene(generation: InvitationsApiVersion, settings: SimulatedAtlasOptions = {}) {
   const clock = new SimulatedClock();
-  const scene = await lifecycleScene(generation, { now: clock.now, ...settings }, clock);
+  const scene = await lifecycleFixture(generation, { now: clock.now, ...settings }, clock);
   const { atlas, organization, notices } = scene;
   /** A connection with a service account. */
   const withServiceAccount = ({
@@ -74,7 +74,7 @@ describe.each(GENERATIONS)("what people do while a request waits, on %s", (gener
   test("loses nothing that Atlas reset of a member and that is given back after it", async () => {
     const clock = new SimulatedClock();
     const options = { now: clock.now, omittedOnUpdate: "reset" as const };
-    await using scene = await lifecycleScene(generation, options, clock);
+    await using scene = await lifecycleFixture(generation, options, clock);
     const { atlas, organization, inputs, lifecycle } = scene;
     organization.addMember(ada, { teamIds: [team] });
     let patches = 0;

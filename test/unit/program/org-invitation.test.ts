@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, expect, test, vi } from "vitest";
-import { AtlasConfigError } from "../../../provider/atlas/errors.ts";
 import { OrgInvitation, type OrgInvitationArgs } from "../../../provider/program/org-invitation.ts";
-import { demandNode } from "../../../provider/settings/node-version.ts";
+import { AtlasConfigError } from "../../../provider/settings/atlas-config-error.ts";
+import { assertNodeVersion } from "../../../provider/settings/node-version.ts";
 
 vi.mock(import("../../../provider/settings/node-version.ts"), async (original) => ({
-  demandNode: vi.fn((await original()).demandNode),
+  assertNodeVersion: vi.fn((await original()).assertNodeVersion),
 }));
 
 afterEach(() => {
@@ -408,14 +408,14 @@ test("in a preview, a person who is not known yet is registered as unknown", asy
 
 test("a Node that is too old is told in one sentence, before anything is registered", () => {
   const registered = startProgram();
-  vi.mocked(demandNode).mockImplementationOnce(() => {
+  vi.mocked(assertNodeVersion).mockImplementationOnce(() => {
     throw new AtlasConfigError("It needs another Node.");
   });
 
   const declare = () => new OrgInvitation("ada", ada);
 
   expect(declare).toThrow(pulumi.RunError);
-  vi.mocked(demandNode).mockImplementationOnce(() => {
+  vi.mocked(assertNodeVersion).mockImplementationOnce(() => {
     throw new AtlasConfigError("It needs another Node.");
   });
   expect(declare).toThrow(/^It needs another Node\.$/);

@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { AtlasConfigError } from "../../../provider/atlas/errors.ts";
-import { demandPackage } from "../../../provider/program/package-resolution.ts";
+import { assertPackageFound } from "../../../provider/program/package-resolution.ts";
+import { AtlasConfigError } from "../../../provider/settings/atlas-config-error.ts";
 
 let root: string;
 
@@ -40,8 +40,8 @@ test("a package that npm installed is found from the program and from the folder
   await install("node_modules/pulumi-atlas-invitations");
   await mkdir(join(root, "dist/program"), { recursive: true });
 
-  expect(() => demandPackage(root)).not.toThrow();
-  expect(() => demandPackage(join(root, "dist/program"))).not.toThrow();
+  expect(() => assertPackageFound(root)).not.toThrow();
+  expect(() => assertPackageFound(join(root, "dist/program"))).not.toThrow();
 });
 
 test("a package that pnpm installed for the program is found", async () => {
@@ -50,7 +50,7 @@ test("a package that pnpm installed for the program is found", async () => {
   await install(store);
   await link("node_modules/pulumi-atlas-invitations", store);
 
-  expect(() => demandPackage(root)).not.toThrow();
+  expect(() => assertPackageFound(root)).not.toThrow();
 });
 
 test("a member of a workspace is found from another one", async () => {
@@ -59,7 +59,7 @@ test("a member of a workspace is found from another one", async () => {
   await install("packages/pulumi-atlas-invitations");
   await link("node_modules/pulumi-atlas-invitations", "packages/pulumi-atlas-invitations");
 
-  expect(() => demandPackage(join(root, "packages/program"))).not.toThrow();
+  expect(() => assertPackageFound(join(root, "packages/program"))).not.toThrow();
 });
 
 test("a package that pnpm installed only for a dependency is not found, and the sentence says what to do", async () => {
@@ -70,9 +70,9 @@ test("a package that pnpm installed only for a dependency is not found, and the 
   await link("node_modules/team-access", `${store}/team-access`);
 
   // The class itself loads from there.
-  expect(() => demandPackage(join(root, store, "team-access"))).not.toThrow();
-  expect(() => demandPackage(root)).toThrow(AtlasConfigError);
-  expect(() => demandPackage(root)).toThrow(refusal(root, join(root, "package.json")));
+  expect(() => assertPackageFound(join(root, store, "team-access"))).not.toThrow();
+  expect(() => assertPackageFound(root)).toThrow(AtlasConfigError);
+  expect(() => assertPackageFound(root)).toThrow(refusal(root, join(root, "package.json")));
 });
 
 test("the sentence names the nearest package.json", async () => {
@@ -81,43 +81,45 @@ test("the sentence names the nearest package.json", async () => {
   const folder = join(root, "packages/program/dist");
   await mkdir(folder);
 
-  expect(() => demandPackage(folder)).toThrow(refusal(folder, join(root, "packages/program/package.json")));
+  expect(() => assertPackageFound(folder)).toThrow(
+    refusal(folder, join(root, "packages/program/package.json")),
+  );
 });
 
 test("the sentence names the package.json to be made where there is none", () => {
-  expect(() => demandPackage(root)).toThrow(refusal(root, join(root, "package.json")));
+  expect(() => assertPackageFound(root)).toThrow(refusal(root, join(root, "package.json")));
 });
 
 test("another package of that name is not this one", async () => {
   await addPackage(".");
   await addPackage("node_modules/pulumi-atlas-invitations", { ".": "./index.js" });
 
-  expect(() => demandPackage(root)).toThrow(refusal(root, join(root, "package.json")));
+  expect(() => assertPackageFound(root)).toThrow(refusal(root, join(root, "package.json")));
 });
 
 test("a package that is installed after a refusal is found", async () => {
   await addPackage(".");
-  expect(() => demandPackage(root)).toThrow();
+  expect(() => assertPackageFound(root)).toThrow();
 
   await install("node_modules/pulumi-atlas-invitations");
 
-  expect(() => demandPackage(root)).not.toThrow();
+  expect(() => assertPackageFound(root)).not.toThrow();
 });
 
 test("a package is looked for once", async () => {
   await addPackage(".");
   await install("node_modules/pulumi-atlas-invitations");
-  demandPackage(root);
+  assertPackageFound(root);
   await rm(join(root, "node_modules"), { recursive: true });
 
-  expect(() => demandPackage(root)).not.toThrow();
+  expect(() => assertPackageFound(root)).not.toThrow();
 });
 
 test("the folder is the one in which the program runs", () => {
   const { cwd } = process;
   process.cwd = () => root;
   try {
-    expect(() => demandPackage()).toThrow(refusal(root, join(root, "package.json")));
+    expect(() => assertPackageFound()).toThrow(refusal(root, join(root, "package.json")));
   } finally {
     process.cwd = cwd;
   }

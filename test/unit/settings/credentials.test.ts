@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { AtlasConfigError } from "../../../provider/atlas/errors.ts";
+import { settingsSources } from "../../../provider/dynamic/settings-sources.ts";
+import { AtlasConfigError } from "../../../provider/settings/atlas-config-error.ts";
 import { type Credentials, resolveCredentials } from "../../../provider/settings/credentials.ts";
-import { settingsSources } from "../../../provider/settings/settings-source.ts";
 
 type Values = Record<string, string | undefined>;
 

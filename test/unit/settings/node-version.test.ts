@@ -1,30 +1,30 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { AtlasConfigError } from "../../../provider/atlas/errors.ts";
-import { demandNode } from "../../../provider/settings/node-version.ts";
+import { AtlasConfigError } from "../../../provider/settings/atlas-config-error.ts";
+import { assertNodeVersion } from "../../../provider/settings/node-version.ts";
 
 test.each(["20.19.0", "20.20.1", "22.12.0", "22.99.0", "23.0.0", "24.21.0", "100.0.0", "22.12.0-nightly"])(
   "Node %s is accepted",
   (version) => {
-    expect(() => demandNode(version)).not.toThrow();
+    expect(() => assertNodeVersion(version)).not.toThrow();
   },
 );
 
 test.each(["20.18.0", "20.18.3", "18.20.8", "20.0.0", "21.7.3", "22.11.0", "22.0.0", "16.20.2", "0.12.18"])(
   "Node %s is refused",
   (version) => {
-    expect(() => demandNode(version)).toThrow(AtlasConfigError);
+    expect(() => assertNodeVersion(version)).toThrow(AtlasConfigError);
   },
 );
 
 test("the error is one sentence that names the Node that is needed and the one that runs", () => {
-  expect(() => demandNode("20.18.0")).toThrow(
+  expect(() => assertNodeVersion("20.18.0")).toThrow(
     /^pulumi-atlas-invitations needs Node 22\.12 or later, or 20\.19 or later in version 20, but runs on Node 20\.18\.0\.$/,
   );
 });
 
 test("the Node that runs is the one that is looked at", () => {
-  expect(() => demandNode()).not.toThrow();
+  expect(() => assertNodeVersion()).not.toThrow();
 });
 
 test("the versions are those of package.json", async () => {
@@ -33,7 +33,7 @@ test("the versions are those of package.json", async () => {
     /^\^(\d+)\.(\d+) \|\| >=(\d+)\.(\d+)$/.exec(engines.node) ?? [];
   const accepts = (major: number, minor: number) => {
     try {
-      demandNode(`${major}.${minor}.0`);
+      assertNodeVersion(`${major}.${minor}.0`);
       return true;
     } catch {
       return false;

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { AtlasConfigError } from "../../../provider/atlas/errors.ts";
+import { AtlasConfigError } from "../../../provider/settings/atlas-config-error.ts";
 import { resolveSettings, type Settings } from "../../../provider/settings/settings.ts";
 
 type Values = Record<string, string | undefined>;

@@ -4,7 +4,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { AtlasClient, type AtlasRequest } from "../../../../provider/atlas/atlas-client.ts";
 import { ServiceAccountAuth } from "../../../../provider/atlas/credentials/service-account-auth.ts";
 import { AtlasError, isAtlasApiError } from "../../../../provider/atlas/errors.ts";
-import { Limits } from "../../../../provider/atlas/limits/rate-limiter.ts";
+import { RateLimiter } from "../../../../provider/atlas/limits/rate-limiter.ts";
 import { Transport } from "../../../../provider/atlas/transport.ts";
 import {
   SimulatedAtlas,
@@ -23,7 +23,7 @@ const revoke = "POST /api/oauth/revoke";
 const onToken = { path: /^\/api\/oauth\/token$/, authenticated: "either" as const };
 const onRevoke = { path: /^\/api\/oauth\/revoke$/, authenticated: "either" as const };
 
-const bounds = { until: Number.POSITIVE_INFINITY };
+const bounds = { deadline: Number.POSITIVE_INFINITY };
 
 /** A simulated Atlas with a service account, and a client that uses it, on one simulated clock. */
 async function startScene(options?: SimulatedAtlasOptions) {
@@ -36,7 +36,7 @@ async function startScene(options?: SimulatedAtlasOptions) {
   const connected = (changes: Partial<typeof account> = {}, baseUrl = atlas.url) => {
     const clientOptions = {
       transport: new Transport({ baseUrl }),
-      limits: new Limits(clock, notify),
+      rateLimiter: new RateLimiter(clock, notify),
       clock,
       credentialsSource: source,
       notify,
@@ -328,7 +328,7 @@ test.each([404, 410, 503])("a %i for the token is no answer to the request that 
 test("a bug in the request for a token comes out as it is, with its stack", async () => {
   await using scene = await startScene();
   const bug = new TypeError("undefined is not a function");
-  vi.spyOn(Transport.prototype, "exchange").mockRejectedValueOnce(bug);
+  vi.spyOn(Transport.prototype, "send").mockRejectedValueOnce(bug);
 
   expect(await rejection(scene.list())).toBe(bug);
 });

@@ -3,11 +3,11 @@ import { expect, test } from "vitest";
 import {
   ACCESS_FIELDS,
   type Access,
-  canonicalAccess,
   combined,
   grants,
   mergedAssignments,
   missing,
+  normalizeAccess,
   type PartialAccess,
   sameField,
   sortedSet,
@@ -60,7 +60,7 @@ test("several entries for one project become one, and projects and roles are sor
 test("the one spelling grants what was given, each thing once", () => {
   fc.assert(
     fc.property(accesses, (access) => {
-      const canonical = canonicalAccess(access);
+      const canonical = normalizeAccess(access);
       const { roles, teamIds, groupRoleAssignments } = canonical;
 
       expect(said(canonical)).toEqual(said(access));
@@ -69,7 +69,7 @@ test("the one spelling grants what was given, each thing once", () => {
       expect(groupRoleAssignments).toHaveLength(
         new Set(groupRoleAssignments.map(({ groupId }) => groupId)).size,
       );
-      expect(canonicalAccess(canonical)).toEqual(canonical);
+      expect(normalizeAccess(canonical)).toEqual(canonical);
     }),
   );
 });
@@ -77,7 +77,7 @@ test("the one spelling grants what was given, each thing once", () => {
 test("the one spelling leaves out whatever else an object holds", () => {
   const state = { roles: ["A"], teamIds: [], groupRoleAssignments: [], status: "PENDING" };
 
-  expect(canonicalAccess(state)).toEqual({ roles: ["A"], teamIds: [], groupRoleAssignments: [] });
+  expect(normalizeAccess(state)).toEqual({ roles: ["A"], teamIds: [], groupRoleAssignments: [] });
 });
 
 test("a field is the same in two accesses exactly when it grants the same", () => {
@@ -87,7 +87,7 @@ test("a field is the same in two accesses exactly when it grants the same", () =
 
       expect(sameField(field, one, other)).toBe(isSame);
       expect(sameField(field, other, one)).toBe(isSame);
-      expect(sameField(field, one, canonicalAccess(one))).toBe(true);
+      expect(sameField(field, one, normalizeAccess(one))).toBe(true);
     }),
     { numRuns: 500 },
   );

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
-import type { Bounds } from "../../../../provider/atlas/atlas-client.ts";
+import type { Bounds } from "../../../../provider/atlas/bounds.ts";
 import { AtlasApiError, AtlasError, AtlasNetworkError } from "../../../../provider/atlas/errors.ts";
 import type { Access } from "../../../../provider/atlas/invitations/access.ts";
 import {
@@ -10,16 +10,16 @@ import {
   isUnreadableSuccess,
   type Listing,
   listingOf,
-  OutdatedError,
   type Person,
-  unlessOutdated,
+  StaleObservationError,
+  unlessStale,
   unlessUnknown,
 } from "../../../../provider/atlas/invitations/invitations-api.ts";
-import { People } from "../../../../provider/atlas/invitations/member-directory.ts";
-import type { InvitationsGeneration } from "../../../../provider/settings/settings.ts";
+import { MemberDirectory } from "../../../../provider/atlas/invitations/member-directory.ts";
+import type { InvitationsApiVersion } from "../../../../provider/settings/settings.ts";
 import type { Fault } from "../../../support/simulated-atlas/faults.ts";
 import type { Person as StoredPerson } from "../../../support/simulated-atlas/organization.ts";
-import { bounds, clientScene, invitationsApiOf, rejection } from "../client-fixture.ts";
+import { bounds, clientFixture, invitationsApiOf, rejection } from "../client-fixture.ts";
 
 function apiError(status: number, errorCode?: string): AtlasApiError {
   return new AtlasApiError({ status, errorCode, detail: "No.", method: "DELETE", path: "/orgs/1/invites/2" });
@@ -32,7 +32,7 @@ function foreignError(status: number, errorCode?: string): Error {
 
 test("the result of a request is its result", async () => {
   expect(await unlessUnknown(Promise.resolve("result"))).toBe("result");
-  expect(await unlessOutdated(Promise.resolve("result"))).toBe("result");
+  expect(await unlessStale(Promise.resolve("result"))).toBe("result");
 });
 
 test.each([
@@ -93,7 +93,7 @@ test.each([
 test("what is no answer of Atlas is an error, and never taken for gone", async () => {
   const errors = [
     new AtlasNetworkError("DELETE", "/orgs/1/invites/2", "no complete answer within 60 s"),
-    new OutdatedError("They accepted."),
+    new StaleObservationError("They accepted."),
     new TypeError("bug"),
     { status: 404 },
     "404",
@@ -104,17 +104,17 @@ test("what is no answer of Atlas is an error, and never taken for gone", async (
 });
 
 test("a request that was based on what is no longer so has no result", async () => {
-  expect(await unlessOutdated(Promise.reject(new OutdatedError("They accepted.")))).toBeUndefined();
+  expect(await unlessStale(Promise.reject(new StaleObservationError("They accepted.")))).toBeUndefined();
 });
 
 test("every other error of such a request is an error", async () => {
   for (const error of [new AtlasError("They accepted."), apiError(404), new TypeError("bug"), undefined]) {
-    await expect(unlessOutdated(Promise.reject(error))).rejects.toBe(error);
+    await expect(unlessStale(Promise.reject(error))).rejects.toBe(error);
   }
 });
 
 test("an outdated request is an error of ours that names its class", () => {
-  const error = new OutdatedError("They accepted.");
+  const error = new StaleObservationError("They accepted.");
 
   expect(error).toBeInstanceOf(AtlasError);
   expect(String(error)).toBe("OutdatedError: They accepted.");
@@ -233,17 +233,18 @@ const full: Access = {
 };
 const noRecheck = () => Promise.reject(new Error("It was rechecked."));
 
-describe.each<InvitationsGeneration>(["v1.0", "v2", "users"])("the API of invitations, %s,", (generation) => {
-  async function startScene(...[options]: Parameters<typeof clientScene>) {
-    const scene = await clientScene(options);
+describe.each<InvitationsApiVersion>(["v1.0", "v2", "users"])("the API of invitations, %s,", (generation) => {
+  async function startScene(...[options]: Parameters<typeof clientFixture>) {
+    const scene = await clientFixture(options);
     const api = invitationsApiOf(generation, scene.client, scene.clock);
     const orgId = scene.organization.id;
     const listings = (by = api): Promise<Listing[]> =>
       by.lookUp((lists) => Promise.all(lists.map((list) => list(orgId, bounds))));
     /** Looks whether Ada is known, as the lifecycle does. */
     const recheck = async (bounds: Bounds) => {
-      const people = new People(api, scene.clock, () => {});
-      if (await people.find({ orgId, username: ada }, bounds)) throw new OutdatedError("She is known.");
+      const people = new MemberDirectory(api, scene.clock, () => {});
+      if (await people.find({ orgId, username: ada }, bounds))
+        throw new StaleObservationError("She is known.");
     };
     return { ...scene, api, orgId, listings, recheck };
   }
@@ -316,7 +317,7 @@ describe.each<InvitationsGeneration>(["v1.0", "v2", "users"])("the API of invita
     expect(scene.verified().filter(({ method }) => method === "POST")).toHaveLength(2);
   });
 
-  test.each<[string, (until: Promise<void>) => Fault]>([
+  test.each<[string, (deadline: Promise<void>) => Fault]>([
     ["after Atlas has done the work", () => ({ cut: "after" })],
     ["while Atlas is at work", (until) => ({ cut: "during", until })],
     ["by a proxy, while Atlas is at work", (until) => ({ status: 504, when: "during", until })],
@@ -328,7 +329,7 @@ describe.each<InvitationsGeneration>(["v1.0", "v2", "users"])("the API of invita
 
     const invitation = scene.api.createOrgInvite(scene.orgId, ada, none, scene.recheck, bounds);
 
-    await expect(invitation).rejects.toThrow(OutdatedError);
+    await expect(invitation).rejects.toThrow(StaleObservationError);
     expect(scene.atlas.mails).toHaveLength(1);
     expect(scene.verified().filter(({ method }) => method === "POST")).toHaveLength(1);
   });
@@ -340,7 +341,7 @@ describe.each<InvitationsGeneration>(["v1.0", "v2", "users"])("the API of invita
 
     const invitation = scene.api.createOrgInvite(scene.orgId, ada, none, scene.recheck, bounds);
 
-    await expect(invitation).rejects.toThrow(OutdatedError);
+    await expect(invitation).rejects.toThrow(StaleObservationError);
     expect(scene.slept()).toBe(60_000);
     expect(scene.atlas.mails).toHaveLength(1);
   });

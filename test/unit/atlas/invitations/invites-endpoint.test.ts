@@ -1,8 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { Access } from "../../../../provider/atlas/invitations/access.ts";
-import { INVITES, OrgInvites } from "../../../../provider/atlas/invitations/invites-endpoint.ts";
-import { OrgUsers } from "../../../../provider/atlas/invitations/users-endpoint.ts";
-import { bounds, clientScene, rejection } from "../client-fixture.ts";
+import {
+  INVITES_API_VERSIONS,
+  InvitesEndpoint,
+} from "../../../../provider/atlas/invitations/invites-endpoint.ts";
+import { UsersEndpoint } from "../../../../provider/atlas/invitations/users-endpoint.ts";
+import { bounds, clientFixture, rejection } from "../client-fixture.ts";
 
 // What is of this API alone: `invitations-api.test.ts` has what all generations do alike.
 
@@ -29,10 +32,15 @@ const GENERATIONS = [
 ] as const;
 
 describe.each(GENERATIONS)("the invitations of %s", (generation, root, mediaType) => {
-  async function startScene(...[options]: Parameters<typeof clientScene>) {
-    const scene = await clientScene(options);
+  async function startScene(...[options]: Parameters<typeof clientFixture>) {
+    const scene = await clientFixture(options);
     const connected = (client = scene.client) =>
-      new OrgInvites(client, new OrgUsers(client), INVITES[generation], scene.clock.now);
+      new InvitesEndpoint(
+        client,
+        new UsersEndpoint(client),
+        INVITES_API_VERSIONS[generation],
+        scene.clock.now,
+      );
     const api = connected();
     const orgId = scene.organization.id;
     /** What the list of invitations tells. */

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { AtlasError } from "../../../../provider/atlas/errors.ts";
 import type { Listing, PeopleList, Person } from "../../../../provider/atlas/invitations/invitations-api.ts";
-import { People, type Sought } from "../../../../provider/atlas/invitations/member-directory.ts";
-import type { InvitationsGeneration } from "../../../../provider/settings/settings.ts";
+import { MemberDirectory, type Sought } from "../../../../provider/atlas/invitations/member-directory.ts";
+import type { InvitationsApiVersion } from "../../../../provider/settings/settings.ts";
 import { SimulatedClock } from "../../../support/simulated-clock.ts";
-import { bounds, clientScene, invitationsApiOf, rejection } from "../client-fixture.ts";
+import { bounds, clientFixture, invitationsApiOf, rejection } from "../client-fixture.ts";
 
 const ada = "ada@example.com";
 const bob = "bob@example.com";
@@ -37,19 +37,19 @@ function listScene(invitations: Person[], users: Person[]) {
       return listing;
     };
   const lists = [list("invitations", invitations), list("users", users)];
-  const people = new People({ lookUp: (find) => find(lists) }, clock, () => {});
+  const people = new MemberDirectory({ lookUp: (find) => find(lists) }, clock, () => {});
   return {
     people,
     clock,
     /** What an operation finds, which may take until then. */
-    find: (username: string, until = 1_000, options = {}) =>
-      people.find({ orgId: "org", username }, { until }, options),
+    find: (username: string, deadline = 1_000, options = {}) =>
+      people.find({ orgId: "org", username }, { deadline }, options),
     fail: (error: Error | undefined) => {
       failure = error;
     },
     /** Holds the answers to come. */
-    hold: (until: Promise<unknown>) => {
-      answered = until;
+    hold: (deadline: Promise<unknown>) => {
+      answered = deadline;
     },
     /** What was asked since the last time. */
     asked: () => asked.splice(0),
@@ -192,7 +192,8 @@ test("what a list says is taken in spite of an invalidation where that is truste
 
 test("nothing is taken on trust from a list that is too old, or was never asked for", async () => {
   const { people, asked, clock } = listScene([], [member(ada)]);
-  const find = () => people.find({ orgId: "org", username: ada }, { until: 60_000 }, { trust: () => true });
+  const find = () =>
+    people.find({ orgId: "org", username: ada }, { deadline: 60_000 }, { trust: () => true });
   const lists = ["invitations of org", "users of org"];
 
   expect(await find()).toEqual(member(ada));
@@ -234,14 +235,14 @@ test("the list of users alone tells of a user, and is shared with other look-ups
 
 // What is known of a person, from the simulated Atlas by each generation of the API.
 
-describe.each<InvitationsGeneration>(["v1.0", "v2", "users"])("in the lists of %s", (generation) => {
+describe.each<InvitationsApiVersion>(["v1.0", "v2", "users"])("in the lists of %s", (generation) => {
   const isUsers = generation === "users";
 
-  async function startScene(...[options]: Parameters<typeof clientScene>) {
-    const scene = await clientScene(options);
+  async function startScene(...[options]: Parameters<typeof clientFixture>) {
+    const scene = await clientFixture(options);
     const orgId = scene.organization.id;
     const peopleBy = (client = scene.client, now = scene.clock.now) =>
-      new People(
+      new MemberDirectory(
         invitationsApiOf(generation, client, { ...scene.clock, now }),
         scene.clock,
         (line) => void scene.notices.push(line),

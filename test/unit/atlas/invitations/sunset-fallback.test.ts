@@ -1,16 +1,19 @@
 import { expect, test } from "vitest";
 import { type Auth, DigestAuth } from "../../../../provider/atlas/auth.ts";
-import { OutdatedError, type Person } from "../../../../provider/atlas/invitations/invitations-api.ts";
-import { People } from "../../../../provider/atlas/invitations/member-directory.ts";
-import { UntilSunset } from "../../../../provider/atlas/invitations/sunset-fallback.ts";
-import { bounds, clientScene, invitationsApiOf, rejection } from "../client-fixture.ts";
+import {
+  type Person,
+  StaleObservationError,
+} from "../../../../provider/atlas/invitations/invitations-api.ts";
+import { MemberDirectory } from "../../../../provider/atlas/invitations/member-directory.ts";
+import { SunsetFallback } from "../../../../provider/atlas/invitations/sunset-fallback.ts";
+import { bounds, clientFixture, invitationsApiOf, rejection } from "../client-fixture.ts";
 
 const ada = "ada@example.com";
 const roles = ["ORG_MEMBER"];
 
 /** Two organizations on one connection, which uses v2 until it is retired, and then users. */
-async function startScene(...[options]: Parameters<typeof clientScene>) {
-  const scene = await clientScene(options);
+async function startScene(...[options]: Parameters<typeof clientFixture>) {
+  const scene = await clientFixture(options);
   const other = scene.atlas.addOrganization({ name: "Other" });
   const auths = new Map<string, Auth>([
     [scene.organization.id, new DigestAuth(scene.key)],
@@ -24,12 +27,12 @@ async function startScene(...[options]: Parameters<typeof clientScene>) {
   };
   const client = scene.connected({ auth });
   const switches: string[] = [];
-  const api = new UntilSunset(
+  const api = new SunsetFallback(
     invitationsApiOf("v2", client, scene.clock),
     invitationsApiOf("users", client, scene.clock),
     () => switches.push("users"),
   );
-  const people = new People(api, scene.clock, () => {});
+  const people = new MemberDirectory(api, scene.clock, () => {});
   const orgId = scene.organization.id;
   return {
     ...scene,
@@ -162,13 +165,13 @@ test("an invitation that was lost is not sent again by the users API where its r
   scene.atlas.sunset(({ method }) => method === "GET");
   const recheck = async () => {
     scene.people.invalidate({ orgId: scene.orgId, username: ada });
-    if (await scene.find()) throw new OutdatedError("She is known.");
+    if (await scene.find()) throw new StaleObservationError("She is known.");
   };
   scene.steps();
 
   const invitation = scene.api.createOrgInvite(scene.orgId, ada, { roles }, recheck, bounds);
 
-  await expect(invitation).rejects.toThrow(OutdatedError);
+  await expect(invitation).rejects.toThrow(StaleObservationError);
   expect(scene.steps()).toEqual(["POST invites undefined", "GET invites 410", "GET users 200"]);
   expect(scene.atlas.mails).toHaveLength(1);
 });

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { People } from "../../../../provider/atlas/invitations/member-directory.ts";
-import { UserInvites } from "../../../../provider/atlas/invitations/users-as-invitations.ts";
-import { OrgUsers } from "../../../../provider/atlas/invitations/users-endpoint.ts";
-import { bounds, clientScene } from "../client-fixture.ts";
+import { MemberDirectory } from "../../../../provider/atlas/invitations/member-directory.ts";
+import { UsersAsInvitations } from "../../../../provider/atlas/invitations/users-as-invitations.ts";
+import { UsersEndpoint } from "../../../../provider/atlas/invitations/users-endpoint.ts";
+import { bounds, clientFixture } from "../client-fixture.ts";
 
 // Its requests act on members as well, so that each test is about somebody who accepts at some moment:
 // `invitations-api.test.ts` has what all generations do alike.
@@ -12,10 +12,10 @@ const owner = { roles: ["ORG_OWNER"] };
 
 /** A scene in which Ada is pending, and a client of an API key or of a service account that has its credentials. */
 async function startScene(credentials: "apiKey" | "serviceAccount" = "apiKey") {
-  const scene = await clientScene();
+  const scene = await clientFixture();
   const { userId } = scene.organization.invite(ada);
   const client = credentials === "apiKey" ? scene.client : scene.withServiceAccount();
-  const api = new UserInvites(new OrgUsers(client));
+  const api = new UsersAsInvitations(new UsersEndpoint(client));
   const orgId = scene.organization.id;
   const invitee = { username: ada, userId, roles: ["ORG_MEMBER"] };
   await api.lookUp(async ([list]) => list?.(orgId, bounds));
@@ -62,7 +62,7 @@ test.each(["change", "cancel"] as const)(
   "a member is left as they are, whatever was known before a %s",
   async (act) => {
     await using scene = await startScene();
-    const people = new People(scene.api, scene.clock, () => {});
+    const people = new MemberDirectory(scene.api, scene.clock, () => {});
     const found = await people.find({ orgId: scene.orgId, username: ada }, bounds);
     scene.organization.accept(ada);
     scene.atlas.forget();

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { AtlasApiError, AtlasError } from "../../../../provider/atlas/errors.ts";
 import type { Access } from "../../../../provider/atlas/invitations/access.ts";
-import { OutdatedError } from "../../../../provider/atlas/invitations/invitations-api.ts";
-import { OrgUsers } from "../../../../provider/atlas/invitations/users-endpoint.ts";
+import { StaleObservationError } from "../../../../provider/atlas/invitations/invitations-api.ts";
+import { UsersEndpoint } from "../../../../provider/atlas/invitations/users-endpoint.ts";
 import type { SimulatedAtlas } from "../../../support/simulated-atlas/simulated-atlas.ts";
-import { bounds, clientScene, rejection } from "../client-fixture.ts";
+import { bounds, clientFixture, rejection } from "../client-fixture.ts";
 
 // What is of this API alone: `invitations-api.test.ts` has what all generations do alike.
 
@@ -34,10 +34,10 @@ const fullBody = {
 const noRecheck = () => Promise.reject(new Error("It was rechecked."));
 const allowed = () => Promise.resolve();
 
-async function startScene(...[options]: Parameters<typeof clientScene>) {
-  const scene = await clientScene(options);
+async function startScene(...[options]: Parameters<typeof clientFixture>) {
+  const scene = await clientFixture(options);
   const orgId = scene.organization.id;
-  const api = new OrgUsers(scene.client);
+  const api = new UsersEndpoint(scene.client);
   return {
     ...scene,
     api,
@@ -481,7 +481,7 @@ test.each(["PENDING", "ACTIVE"])("who is expected to be %s and is, may be acted 
   if (status === "ACTIVE") scene.organization.accept(ada);
 
   const user = { username: ada, userId, roles: none.roles };
-  await scene.api.expectStatus(status, scene.orgId, user, bounds);
+  await scene.api.assertStatus(status, scene.orgId, user, bounds);
 
   expect(scene.verified()).toMatchObject([
     { method: "GET", path: `${scene.path}/${userId}`, accept: mediaType, status: 200 },
@@ -492,13 +492,13 @@ test("who is not what was expected, or not there any more, may not be acted on",
   await using scene = await startScene();
   const { userId } = scene.organization.invite(ada);
   const user = { username: ada, userId, roles: none.roles };
-  const expecting = (status: string) => scene.api.expectStatus(status, scene.orgId, user, bounds);
+  const expecting = (status: string) => scene.api.assertStatus(status, scene.orgId, user, bounds);
 
-  await expect(expecting("ACTIVE")).rejects.toThrow(OutdatedError);
+  await expect(expecting("ACTIVE")).rejects.toThrow(StaleObservationError);
   scene.organization.accept(ada);
   await expect(expecting("PENDING")).rejects.toThrow(`${ada} is no longer PENDING.`);
   scene.organization.removeMember(ada);
-  await expect(expecting("ACTIVE")).rejects.toThrow(OutdatedError);
+  await expect(expecting("ACTIVE")).rejects.toThrow(StaleObservationError);
 });
 
 test("an expired invitation is none that may be acted on", async () => {
@@ -507,9 +507,9 @@ test("an expired invitation is none that may be acted on", async () => {
   scene.organization.expire(ada);
 
   const user = { username: ada, userId, roles: none.roles };
-  const expecting = scene.api.expectStatus("PENDING", scene.orgId, user, bounds);
+  const expecting = scene.api.assertStatus("PENDING", scene.orgId, user, bounds);
 
-  await expect(expecting).rejects.toThrow(OutdatedError);
+  await expect(expecting).rejects.toThrow(StaleObservationError);
 });
 
 test("a look that fails is an error, and says nothing about the person", async () => {
@@ -518,7 +518,7 @@ test("a look that fails is an error, and says nothing about the person", async (
   scene.atlas.fail({ status: 501 });
 
   const user = { username: ada, userId, roles: none.roles };
-  const error = await rejection(scene.api.expectStatus("PENDING", scene.orgId, user, bounds));
+  const error = await rejection(scene.api.assertStatus("PENDING", scene.orgId, user, bounds));
 
   expect(error).toBeInstanceOf(AtlasApiError);
   expect(error).toMatchObject({ status: 501 });
@@ -569,7 +569,9 @@ test.each([
   expect(await scene.api.updateMember(scene.orgId, user, full, bounds)).toBeUndefined();
   expect(await scene.api.removeOrgUser(scene.orgId, user, bounds, allowed)).toBeUndefined();
   expect(await scene.api.removeMember(scene.orgId, user, bounds)).toBeUndefined();
-  await expect(scene.api.expectStatus("ACTIVE", scene.orgId, user, bounds)).rejects.toThrow(OutdatedError);
+  await expect(scene.api.assertStatus("ACTIVE", scene.orgId, user, bounds)).rejects.toThrow(
+    StaleObservationError,
+  );
 });
 
 test("users that say less than they might are taken as they are", async () => {

@@ -4,29 +4,33 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Peers } from "../../../../provider/atlas/limits/peers.ts";
-import { type Limited, Limits, type LimitsOptions } from "../../../../provider/atlas/limits/rate-limiter.ts";
+import {
+  type LimitedRequest,
+  RateLimiter,
+  type RateLimiterOptions,
+} from "../../../../provider/atlas/limits/rate-limiter.ts";
 import { SimulatedClock } from "../../../support/simulated-clock.ts";
 
 const invitesOf = (orgId: string, api = "v2") => `/api/atlas/${api}/orgs/${orgId}/invites`;
 const usersOf = (orgId: string) => `/api/atlas/v2/orgs/${orgId}/users`;
 
 /** Limits, and who came through them after how many ms. */
-function startScene(options?: LimitsOptions, clock = new SimulatedClock()) {
+function startScene(options?: RateLimiterOptions, clock = new SimulatedClock()) {
   const start = clock.monotonic();
   const lines: string[] = [];
-  const limits = new Limits(clock, (line) => lines.push(line), options);
+  const limits = new RateLimiter(clock, (line) => lines.push(line), options);
   const passed: [subject: string, at: number][] = [];
   const errors: string[] = [];
-  const come = (request: Limited, maxWaitMs = 3_600_000) =>
-    limits.turn(request, clock.monotonic() + maxWaitMs).then(
+  const come = (request: LimitedRequest, maxWaitMs = 3_600_000) =>
+    limits.acquire(request, clock.monotonic() + maxWaitMs).then(
       () => passed.push([request.subject, clock.monotonic() - start]),
       (error: Error) => errors.push(error.message),
     );
   return { clock, limits, lines, passed, errors, come };
 }
 
-const read = (path: string, subject = path): Limited => ({ path, subject });
-const invite = (subject: string, path = invitesOf("a")): Limited => ({ path, subject, invites: true });
+const read = (path: string, subject = path): LimitedRequest => ({ path, subject });
+const invite = (subject: string, path = invitesOf("a")): LimitedRequest => ({ path, subject, invites: true });
 const headers = (limit?: unknown, left?: unknown) => ({
   status: 200,
   headers: { "ratelimit-limit": limit, "ratelimit-remaining": left } as Record<string, string>,
@@ -46,7 +50,7 @@ test("nobody waits as long as Atlas limits nothing", async () => {
 test("after the throttle no invitation goes for a window, then they go 4 % slower than it allows", async () => {
   const { clock, limits, lines, passed, come } = startScene();
 
-  limits.throttled({ invitations: 10, windowMs: 60_000 });
+  limits.onInvitationThrottle({ invitations: 10, windowMs: 60_000 });
   for (const name of ["ada", "bob", "cyd"]) void come(invite(name));
   await clock.advance(75_000);
 
@@ -64,7 +68,7 @@ test("after the throttle no invitation goes for a window, then they go 4 % slowe
 test("the throttle is of the source address: of all organizations and both families, but of invitations only", async () => {
   const { clock, limits, passed, come } = startScene();
 
-  limits.throttled({ invitations: 1, windowMs: 60_000 });
+  limits.onInvitationThrottle({ invitations: 1, windowMs: 60_000 });
   void come(invite("ada", invitesOf("a")));
   void come(invite("bob", invitesOf("b", "v1.0")));
   void come(invite("cyd", usersOf("c")));
@@ -83,11 +87,11 @@ test("the throttle is of the source address: of all organizations and both famil
 test("a throttle that is met again is waited for again", async () => {
   const { clock, limits, passed, come } = startScene();
 
-  limits.throttled({ invitations: 10, windowMs: 60_000 });
+  limits.onInvitationThrottle({ invitations: 10, windowMs: 60_000 });
   void come(invite("ada"));
   void come(invite("bob"));
   await clock.advance(61_000);
-  limits.throttled({ invitations: 5, windowMs: 120_000 });
+  limits.onInvitationThrottle({ invitations: 5, windowMs: 120_000 });
   void come(invite("cyd"));
   await clock.advance(300_000);
 
@@ -101,7 +105,7 @@ test("a throttle that is met again is waited for again", async () => {
 test("an empty bucket holds its requests, and then lets all of them go", async () => {
   const { clock, limits, lines, passed, come } = startScene();
 
-  limits.exhausted(read(invitesOf("a")), 55_000);
+  limits.onTooManyRequests(read(invitesOf("a")), 55_000);
   void come(read(invitesOf("a"), "the list"));
   void come(invite("ada"));
   await clock.advance(54_999);
@@ -132,7 +136,7 @@ test("each organization has a bucket of its own for invitations, and one for use
     "/api/oauth/revoke",
   ];
   const heldWith = async (path: string) => {
-    limits.exhausted(read(path), 1_000);
+    limits.onTooManyRequests(read(path), 1_000);
     passed.length = 0;
     for (const path of paths) void come(read(path));
     await clock.advance(0);
@@ -153,7 +157,7 @@ test("each organization has a bucket of its own for invitations, and one for use
 test("in the last tenth of a bucket requests go as fast as half of it comes back in a minute", async () => {
   const { clock, limits, lines, passed, come } = startScene();
 
-  limits.observe(read(invitesOf("a")), headers("500", "49"));
+  limits.updateFromHeaders(read(invitesOf("a")), headers("500", "49"));
   for (const name of ["one", "two", "three"]) void come(read(invitesOf("a"), name));
   void come(read(usersOf("a"), "other"));
   await clock.advance(480);
@@ -170,10 +174,10 @@ test("in the last tenth of a bucket requests go as fast as half of it comes back
 test("once more is left than a tenth, requests go as they come", async () => {
   const { clock, limits, passed, come } = startScene();
 
-  limits.observe(read(invitesOf("a")), headers("500", "49"));
+  limits.updateFromHeaders(read(invitesOf("a")), headers("500", "49"));
   for (const name of ["one", "two", "three", "four"]) void come(read(invitesOf("a"), name));
   await clock.advance(240);
-  limits.observe(read(invitesOf("a", "v1.0")), headers("500", "50"));
+  limits.updateFromHeaders(read(invitesOf("a", "v1.0")), headers("500", "50"));
   await clock.advance(240);
 
   expect(passed).toEqual([
@@ -187,8 +191,8 @@ test("once more is left than a tenth, requests go as they come", async () => {
 test("a bucket that was empty goes on slowly until an answer tells of more", async () => {
   const { clock, limits, passed, come } = startScene();
 
-  limits.observe(read(usersOf("a")), headers("10", "0"));
-  limits.exhausted(read(usersOf("a")), 30_000);
+  limits.updateFromHeaders(read(usersOf("a")), headers("10", "0"));
+  limits.onTooManyRequests(read(usersOf("a")), 30_000);
   for (const name of ["one", "two"]) void come(read(usersOf("a"), name));
   await clock.advance(42_000);
 
@@ -214,7 +218,7 @@ test.each([
 ])("headers that are %s slow nothing down", async (_, limit, left) => {
   const { clock, limits, passed, come } = startScene();
 
-  limits.observe(read(usersOf("a")), headers(limit, left));
+  limits.updateFromHeaders(read(usersOf("a")), headers(limit, left));
   for (const name of ["one", "two"]) void come(read(usersOf("a"), name));
   await clock.advance(0);
 
@@ -224,8 +228,8 @@ test.each([
 test("headers that say nothing change nothing", async () => {
   const { clock, limits, passed, come } = startScene();
 
-  limits.observe(read(usersOf("a")), headers("500", "0"));
-  limits.observe(read(usersOf("a")), headers());
+  limits.updateFromHeaders(read(usersOf("a")), headers("500", "0"));
+  limits.updateFromHeaders(read(usersOf("a")), headers());
   for (const name of ["one", "two"]) void come(read(usersOf("a"), name));
   await clock.advance(0);
 
@@ -244,7 +248,7 @@ test("whatever the headers say, one request goes at once and two in two minutes"
     fc.asyncProperty(fc.oneof(text, fc.array(text)), fc.oneof(text, fc.array(text)), async (limit, left) => {
       const { clock, limits, passed, come } = startScene();
 
-      limits.observe(read(usersOf("a")), headers(limit, left));
+      limits.updateFromHeaders(read(usersOf("a")), headers(limit, left));
       void come(read(usersOf("a"), "one"));
       void come(read(usersOf("a"), "two"));
       await clock.advance(120_000);
@@ -260,8 +264,8 @@ test("a request that would wait too long is refused, by the bucket or by the thr
   const tooLong = (why: string) =>
     `would have to wait for Atlas, which ${why}, and longer than mongodbatlas:maxWait allows; nothing more was sent. Run the command again later, or raise mongodbatlas:maxWait.`;
 
-  limits.exhausted(read(usersOf("a")), 30_000);
-  limits.throttled({ invitations: 10, windowMs: 60_000 });
+  limits.onTooManyRequests(read(usersOf("a")), 30_000);
+  limits.onInvitationThrottle({ invitations: 10, windowMs: 60_000 });
   void come(read(usersOf("a"), "the list"), 29_999);
   void come(invite("ada"), 59_999);
   await clock.advance(100_000);
@@ -276,8 +280,8 @@ test("a request that would wait too long is refused, by the bucket or by the thr
 test("the wait for the bucket counts for the wait for the throttle", async () => {
   const { clock, limits, passed, errors, come } = startScene();
 
-  limits.exhausted(read(invitesOf("a")), 30_000);
-  limits.throttled({ invitations: 10, windowMs: 60_000 });
+  limits.onTooManyRequests(read(invitesOf("a")), 30_000);
+  limits.onInvitationThrottle({ invitations: 10, windowMs: 60_000 });
   void come(invite("ada"), 60_000);
   void come(invite("bob"), 59_999);
   await clock.advance(100_000);
@@ -290,8 +294,8 @@ test("when the run is cancelled, nobody waits for the throttle or for a bucket a
   const run = new AbortController();
   const { clock, limits, passed, errors, come } = startScene({ signal: run.signal });
 
-  limits.throttled({ invitations: 10, windowMs: 60_000 });
-  limits.exhausted(read(usersOf("a")), 30_000);
+  limits.onInvitationThrottle({ invitations: 10, windowMs: 60_000 });
+  limits.onTooManyRequests(read(usersOf("a")), 30_000);
   void come(invite("ada"));
   void come(read(usersOf("a"), "the list"));
   await clock.advance(1_000);
@@ -313,7 +317,7 @@ test("an invitation is not tried where another process of the machine waits for 
   const one = startScene({ shared: shared() });
   const two = startScene({ shared: shared() }, one.clock);
 
-  one.limits.throttled({ invitations: 10, windowMs: 60_000 });
+  one.limits.onInvitationThrottle({ invitations: 10, windowMs: 60_000 });
   for (const name of ["ada", "bob", "cyd"]) void one.come(invite(name));
   await one.clock.advance(61_000);
   for (const name of ["dan", "eve"]) void two.come(invite(name));

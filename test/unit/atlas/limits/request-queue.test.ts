@@ -4,20 +4,20 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { AtlasError } from "../../../../provider/atlas/errors.ts";
 import { Peers } from "../../../../provider/atlas/limits/peers.ts";
-import { Gate, type GateOptions } from "../../../../provider/atlas/limits/request-queue.ts";
+import { RequestQueue, type RequestQueueOptions } from "../../../../provider/atlas/limits/request-queue.ts";
 import { SimulatedClock } from "../../../support/simulated-clock.ts";
 
 /** A gate, and who came through it after how many ms. */
-function startScene(options?: GateOptions) {
+function startScene(options?: RequestQueueOptions) {
   const clock = new SimulatedClock();
   const start = clock.monotonic();
   const lines: string[] = [];
   const notify = (line: string) => lines.push(`${(clock.monotonic() - start) / 1000} s: ${line}`);
-  const gate = new Gate(clock, notify, options);
+  const gate = new RequestQueue(clock, notify, options);
   const passed: [who: string, at: number][] = [];
   const errors: [at: number, message: string][] = [];
   const come = (who: string, maxWaitMs = 3_600_000) =>
-    gate.turn(who, clock.monotonic() + maxWaitMs).then(
+    gate.acquire(who, clock.monotonic() + maxWaitMs).then(
       () => passed.push([who, clock.monotonic() - start]),
       (error: AtlasError) => {
         expect(error).toBeInstanceOf(AtlasError);
@@ -46,7 +46,7 @@ test("an open gate lets everybody through at once, and says nothing", async () =
 test("a closed gate holds everybody for so long, also who comes later, in their order", async () => {
   const { clock, gate, passed, come } = startScene();
 
-  gate.hold(10_000, "a test");
+  gate.blockFor(10_000, "a test");
   void come("ada");
   void come("bob");
   await clock.advance(9_999);
@@ -64,7 +64,7 @@ test("a closed gate holds everybody for so long, also who comes later, in their 
 test("a hold ends to the millisecond", async () => {
   const { clock, gate, passed, come } = startScene();
 
-  gate.hold(1_001, "a test");
+  gate.blockFor(1_001, "a test");
   void come("ada");
   await clock.advance(2_000);
 
@@ -75,8 +75,8 @@ test("who comes in the moment when a hold ends goes after those who waited", asy
   const { clock, gate, passed, come } = startScene();
   void clock.sleep(10_000).then(() => come("bob"));
 
-  gate.hold(10_000, "a test");
-  gate.pace(6_000, "a test");
+  gate.blockFor(10_000, "a test");
+  gate.setInterval(6_000, "a test");
   void come("ada");
   await clock.advance(16_000);
 
@@ -89,8 +89,8 @@ test("who comes in the moment when a hold ends goes after those who waited", asy
 test("a wall clock that is set back while somebody waits makes nobody wait longer", async () => {
   const { clock, gate, passed, errors, come } = startScene();
 
-  gate.pace(6_000, "a test");
-  gate.hold(10_000, "a test");
+  gate.setInterval(6_000, "a test");
+  gate.blockFor(10_000, "a test");
   void come("ada", 10_000);
   void come("bob", 16_000);
   await clock.advance(5_000);
@@ -110,7 +110,7 @@ test("a wall clock that is set back while somebody waits makes nobody wait longe
 test("who comes after the hold is over goes at once", async () => {
   const { clock, gate, passed, come } = startScene();
 
-  gate.hold(10_000, "a test");
+  gate.blockFor(10_000, "a test");
   await clock.advance(10_000);
   void come("ada");
   await clock.advance(0);
@@ -121,11 +121,11 @@ test("who comes after the hold is over goes at once", async () => {
 test("a hold that is longer counts, also while somebody waits, and a shorter one does not", async () => {
   const { clock, gate, passed, come } = startScene();
 
-  gate.hold(10_000, "a test");
+  gate.blockFor(10_000, "a test");
   void come("ada");
   await clock.advance(5_000);
-  gate.hold(20_000, "a test");
-  gate.hold(1_000, "a test");
+  gate.blockFor(20_000, "a test");
+  gate.blockFor(1_000, "a test");
   await clock.advance(19_999);
   expect(passed).toEqual([]);
   await clock.advance(1);
@@ -136,7 +136,7 @@ test("a hold that is longer counts, also while somebody waits, and a shorter one
 test("a paced gate lets one through at each interval, whether they wait or come in time", async () => {
   const { clock, gate, passed, come } = startScene();
 
-  gate.pace(6_000, "a test");
+  gate.setInterval(6_000, "a test");
   void come("ada");
   void come("bob");
   void come("cyd");
@@ -161,13 +161,13 @@ test("a paced gate lets one through at each interval, whether they wait or come 
 test("the pace holds after a hold, and at no interval everybody goes again", async () => {
   const { clock, gate, passed, come, people } = startScene();
 
-  gate.pace(6_000, "a test");
-  gate.hold(60_000, "a test");
+  gate.setInterval(6_000, "a test");
+  gate.blockFor(60_000, "a test");
   for (const who of people(5)) void come(who);
   await clock.advance(66_000);
   expect(passed.map(([, at]) => at)).toEqual([60_000, 66_000]);
 
-  gate.pace(0, "a test");
+  gate.setInterval(0, "a test");
   await clock.advance(6_000);
   expect(passed.map(([, at]) => at)).toEqual([60_000, 66_000, 72_000, 72_000, 72_000]);
 });
@@ -175,8 +175,8 @@ test("the pace holds after a hold, and at no interval everybody goes again", asy
 test("a wait is said in one line, with all who came in its first second", async () => {
   const { clock, gate, lines, come } = startScene();
 
-  gate.hold(60_000, "Atlas, which is slow");
-  gate.pace(6_000, "Atlas, which is slow");
+  gate.blockFor(60_000, "Atlas, which is slow");
+  gate.setInterval(6_000, "Atlas, which is slow");
   void come("ada@example.com");
   await clock.advance(999);
   void come("bob@example.com");
@@ -191,7 +191,7 @@ test("a wait is said in one line, with all who came in its first second", async 
 test("a wait of one is said of one", async () => {
   const { clock, gate, lines, come } = startScene();
 
-  gate.hold(300_000, "Atlas, which is slow");
+  gate.blockFor(300_000, "Atlas, which is slow");
   void come("ada@example.com");
   await clock.advance(1_000);
 
@@ -201,8 +201,8 @@ test("a wait of one is said of one", async () => {
 test("how long it will take is said again about once a minute, and only while somebody waits", async () => {
   const { clock, gate, lines, come, people } = startScene();
 
-  gate.hold(60_000, "Atlas");
-  gate.pace(6_000, "Atlas");
+  gate.blockFor(60_000, "Atlas");
+  gate.setInterval(6_000, "Atlas");
   for (const who of people(21)) void come(who);
   await clock.advance(400_000);
 
@@ -219,8 +219,8 @@ test.each([
 ])("%s of less than two seconds is not worth a line", async (_, holdMs) => {
   const { clock, gate, lines, come } = startScene();
 
-  gate.hold(holdMs, "a test");
-  gate.pace(1_999, "a test");
+  gate.blockFor(holdMs, "a test");
+  gate.setInterval(1_999, "a test");
   void come("ada");
   if (!holdMs) void come("bob");
   await clock.advance(10_000);
@@ -232,7 +232,7 @@ test.each([
 test("a wait of two seconds is worth a line", async () => {
   const { clock, gate, lines, come } = startScene();
 
-  gate.hold(3_000, "a test");
+  gate.blockFor(3_000, "a test");
   void come("ada");
   await clock.advance(10_000);
 
@@ -242,8 +242,8 @@ test("a wait of two seconds is worth a line", async () => {
 test("the reason that is said is the last one", async () => {
   const { clock, gate, lines, come } = startScene();
 
-  gate.hold(60_000, "one");
-  gate.hold(10_000, "another");
+  gate.blockFor(60_000, "one");
+  gate.blockFor(10_000, "another");
   void come("ada");
   await clock.advance(1_000);
 
@@ -253,7 +253,7 @@ test("the reason that is said is the last one", async () => {
 test("whose turn would come too late is told so at once, and the others go on", async () => {
   const { clock, gate, passed, errors, come } = startScene();
 
-  gate.hold(60_000, "Atlas, which is slow");
+  gate.blockFor(60_000, "Atlas, which is slow");
   void come("ada", 59_999);
   void come("bob", 60_000);
   void come("cyd", 1);
@@ -274,8 +274,8 @@ test("whose turn would come too late is told so at once, and the others go on", 
 test("whose turn in the queue cannot come in time is told so at once", async () => {
   const { clock, gate, passed, errors, come, people } = startScene();
 
-  gate.pace(6_000, "Atlas");
-  gate.hold(60_000, "Atlas");
+  gate.setInterval(6_000, "Atlas");
+  gate.blockFor(60_000, "Atlas");
   for (const who of people(10)) void come(who, 72_000);
   await clock.advance(0);
   expect(errors).toHaveLength(7);
@@ -292,11 +292,11 @@ test("whose turn in the queue cannot come in time is told so at once", async () 
 test("who waits is told so at once when a hold makes the wait too long", async () => {
   const { clock, gate, passed, errors, come } = startScene();
 
-  gate.hold(60_000, "one");
+  gate.blockFor(60_000, "one");
   void come("ada", 100_000);
   void come("bob", 110_000);
   await clock.advance(50_000);
-  gate.hold(60_000, "another");
+  gate.blockFor(60_000, "another");
   await clock.advance(0);
   expect(errors).toMatchObject([[50_000, expect.stringContaining("ada would have to wait for another")]]);
   await clock.advance(60_000);
@@ -307,10 +307,10 @@ test("who waits is told so at once when a hold makes the wait too long", async (
 test("who waits is told so at once when the pace makes the wait too long", async () => {
   const { clock, gate, passed, errors, come } = startScene();
 
-  gate.hold(10_000, "one");
+  gate.blockFor(10_000, "one");
   for (const who of ["ada", "bob", "cyd"]) void come(who, 20_000);
   await clock.advance(5_000);
-  gate.pace(8_000, "another");
+  gate.setInterval(8_000, "another");
   await clock.advance(0);
   expect(errors).toMatchObject([[5_000, expect.stringContaining("cyd would have to wait for another")]]);
   await clock.advance(20_000);
@@ -324,8 +324,8 @@ test("who waits is told so at once when the pace makes the wait too long", async
 test("after those who would wait too long, the next ones move up", async () => {
   const { clock, gate, passed, errors, come } = startScene();
 
-  gate.pace(6_000, "a test");
-  gate.hold(10_000, "a test");
+  gate.setInterval(6_000, "a test");
+  gate.blockFor(10_000, "a test");
   void come("ada", 10_000);
   void come("bob", 15_999);
   void come("cyd", 16_000);
@@ -341,7 +341,7 @@ test("after those who would wait too long, the next ones move up", async () => {
 test("who gave up takes nobody's turn, and leaves no trace in the pace", async () => {
   const { clock, gate, passed, errors, come } = startScene();
 
-  gate.pace(6_000, "a test");
+  gate.setInterval(6_000, "a test");
   void come("ada");
   void come("bob", 5_999);
   void come("cyd", 6_000);
@@ -358,8 +358,8 @@ test("when the run is cancelled, everybody who waits is told so at once", async 
   const run = new AbortController();
   const { clock, gate, passed, errors, come } = startScene({ signal: run.signal });
 
-  gate.pace(6_000, "a test");
-  gate.hold(10_000, "a test");
+  gate.setInterval(6_000, "a test");
+  gate.blockFor(10_000, "a test");
   for (const who of ["ada", "bob", "cyd"]) void come(who);
   await clock.advance(10_000);
   run.abort();
@@ -402,10 +402,10 @@ async function startSharedScene() {
   const errors: [who: string, at: number][] = [];
   const gateOf = (name: string) => {
     const shared = { peers: new Peers(folder), topic };
-    const gate = new Gate(clock, (line) => lines.push(line), { shared });
+    const gate = new RequestQueue(clock, (line) => lines.push(line), { shared });
     const come = (count: number, maxWaitMs = 3_600_000) => {
       for (let index = 0; index < count; index++) {
-        void gate.turn(`${name} ${index}`, clock.monotonic() + maxWaitMs).then(
+        void gate.acquire(`${name} ${index}`, clock.monotonic() + maxWaitMs).then(
           () => passed.push([name, clock.monotonic()]),
           () => errors.push([name, clock.monotonic()]),
         );
@@ -432,8 +432,8 @@ test("gates that share their pace let one through at each interval together, and
   await using scene = await startSharedScene();
 
   for (const { gate, come } of [scene.one, scene.two]) {
-    gate.pace(6_000, "a test");
-    gate.hold(10_000, "a test");
+    gate.setInterval(6_000, "a test");
+    gate.blockFor(10_000, "a test");
     come(5);
   }
   await scene.clock.advance(64_000);
@@ -448,8 +448,8 @@ test("when one of them has nobody left, the other goes at the whole pace at once
   await using scene = await startSharedScene();
 
   for (const { gate } of [scene.one, scene.two]) {
-    gate.pace(6_000, "a test");
-    gate.hold(10_000, "a test");
+    gate.setInterval(6_000, "a test");
+    gate.blockFor(10_000, "a test");
   }
   scene.one.come(2);
   scene.two.come(10);
@@ -464,11 +464,11 @@ test("when one of them has nobody left, the other goes at the whole pace at once
 test("who comes to share the pace slows the others down", async () => {
   await using scene = await startSharedScene();
 
-  scene.one.gate.pace(6_000, "a test");
+  scene.one.gate.setInterval(6_000, "a test");
   scene.one.come(10);
   await scene.clock.advance(20_000);
-  scene.two.gate.pace(6_000, "a test");
-  scene.two.gate.hold(6_000, "a test");
+  scene.two.gate.setInterval(6_000, "a test");
+  scene.two.gate.blockFor(6_000, "a test");
   scene.two.come(3);
   await scene.clock.advance(36_000);
 
@@ -480,7 +480,7 @@ test("a gate is announced while somebody waits, and for the interval after the l
   await using scene = await startSharedScene();
   const { gate, come } = scene.one;
 
-  gate.pace(6_000, "a test");
+  gate.setInterval(6_000, "a test");
   come(1);
   await scene.clock.advance(1_000);
   expect(scene.announced()).toBe(0);
@@ -498,7 +498,7 @@ test("who comes in the interval after the last one waits for its end", async () 
   await using scene = await startSharedScene();
   const { gate, come } = scene.one;
 
-  gate.pace(6_000, "a test");
+  gate.setInterval(6_000, "a test");
   come(2);
   await scene.clock.advance(8_000);
   come(1);
@@ -511,10 +511,10 @@ test("nothing is said while a gate is announced and nobody waits", async () => {
   await using scene = await startSharedScene();
   const { gate, come } = scene.one;
 
-  gate.pace(1_000, "a test");
+  gate.setInterval(1_000, "a test");
   come(2);
   await scene.clock.advance(1_000);
-  gate.hold(60_000, "a test");
+  gate.blockFor(60_000, "a test");
   await scene.clock.advance(60_000);
 
   expect(scene.passed).toHaveLength(2);
@@ -524,7 +524,7 @@ test("nothing is said while a gate is announced and nobody waits", async () => {
 test("a gate that shares no pace but a hold lets everybody through after it", async () => {
   await using scene = await startSharedScene();
 
-  scene.one.gate.hold(10_000, "a test");
+  scene.one.gate.blockFor(10_000, "a test");
   scene.one.come(3);
   await scene.clock.advance(10_000);
 
@@ -535,11 +535,11 @@ test("a gate that shares no pace but a hold lets everybody through after it", as
 test("who shares the pace makes nobody give up who may still come in time, and the others as soon as they cannot", async () => {
   await using scene = await startSharedScene();
 
-  scene.one.gate.pace(6_000, "a test");
+  scene.one.gate.setInterval(6_000, "a test");
   scene.one.come(10, 54_000);
   await scene.clock.advance(1_000);
-  scene.two.gate.pace(6_000, "a test");
-  scene.two.gate.hold(5_000, "a test");
+  scene.two.gate.setInterval(6_000, "a test");
+  scene.two.gate.blockFor(5_000, "a test");
   scene.two.come(1);
   await scene.clock.advance(1_000);
   expect(scene.errors).toEqual([]);

@@ -1,0 +1,47 @@
+import * as v from "valibot";
+import type { Person } from "./invitations-api.ts";
+
+/** An entry of a list that cannot be parsed, and the person whom it is about, as far as it names one. */
+export interface UnusableEntry {
+  username?: string | undefined;
+  id?: string | undefined;
+  /** What is wrong with it. */
+  reason: string;
+}
+
+/** One list of an organization. */
+export interface Listing {
+  people: Person[];
+  unusable: UnusableEntry[];
+}
+
+/** One of Atlas's ids: 24 hexadecimal digits. Any other text must never become part of a path. */
+export const AtlasId = v.pipe(v.string(), v.regex(/^[0-9a-f]{24}$/i));
+
+/** Parses a list entry by entry, so that the entries that can be used are returned. */
+export function parseListing<Schema extends v.GenericSchema>(
+  entries: readonly unknown[],
+  schema: Schema,
+  personOf: (entry: v.InferOutput<Schema>) => Person,
+): Listing {
+  const listing: Listing = { people: [], unusable: [] };
+  for (const entry of entries) {
+    const parsed = v.safeParse(schema, entry);
+    if (parsed.success) {
+      listing.people.push(personOf(parsed.output));
+    } else {
+      // The issue's own message quotes the answer.
+      const place = v.getDotPath(parsed.issues[0]) ?? "content";
+      const { username, id } = v.parse(Identity, entry);
+      listing.unusable.push({
+        username: username?.toLowerCase(),
+        id,
+        reason: `its ${place} is missing or of another type`,
+      });
+    }
+  }
+  return listing;
+}
+
+const text = v.fallback(v.optional(v.string()), undefined);
+const Identity = v.fallback(v.object({ username: text, id: text }), { username: undefined, id: undefined });
