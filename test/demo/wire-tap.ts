@@ -1,27 +1,27 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
-/** What one side said before the other did. */
-export interface Turn {
+/** What one side sends before the other side answers. */
+export interface WireMessage {
   from: "client" | "server";
   text: string;
 }
 
-/** A loopback port that leads to a server and records every byte both ways. */
+/** A loopback port that forwards to a server and records all bytes in both directions. */
 export class WireTap {
-  readonly turns: Turn[] = [];
+  readonly messages: WireMessage[] = [];
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
   private constructor(target: URL) {
     this.#server = createServer((client) => {
       const server = connect(Number(target.port), target.hostname);
-      this.#pass("client", client, server);
-      this.#pass("server", server, client);
+      this.#forward("client", client, server);
+      this.#forward("server", server, client);
     });
   }
 
-  /** @param target the origin that it leads to */
+  /** @param target the origin of the server */
   static async start(target: string): Promise<WireTap> {
     const tap = new WireTap(new URL(target));
     tap.#server.listen(0, "127.0.0.1");
@@ -29,7 +29,7 @@ export class WireTap {
     return tap;
   }
 
-  /** The origin to use in place of the target's. */
+  /** The origin to use instead of the server's. */
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
@@ -40,12 +40,12 @@ export class WireTap {
     await once(this.#server, "close");
   }
 
-  #pass(from: Turn["from"], source: Socket, destination: Socket): void {
+  #forward(from: WireMessage["from"], source: Socket, destination: Socket): void {
     this.#sockets.add(source);
     source.on("data", (bytes) => {
-      const last = this.turns.at(-1);
+      const last = this.messages.at(-1);
       if (last?.from === from) last.text += bytes.toString("latin1");
-      else this.turns.push({ from, text: bytes.toString("latin1") });
+      else this.messages.push({ from, text: bytes.toString("latin1") });
       destination.write(bytes);
     });
     source.on("end", () => destination.end());
@@ -53,8 +53,8 @@ export class WireTap {
   }
 }
 
-/** The lines of a turn, marked as curl does. One-time values are shortened: they are long and say nothing. */
-export function transcript({ from, text }: Turn): string[] {
+/** The lines of a message, marked `>` or `<` as curl does, with one-time values shortened. */
+export function transcript({ from, text }: WireMessage): string[] {
   const mark = from === "client" ? ">" : "<";
   return text
     .replace(/\b(nonce|cnonce|response)="([^"]{6})[^"]+"/g, '$1="$2…"')
