@@ -5,7 +5,6 @@ import type { SimulatedAtlas } from "../support/simulated-atlas/simulated-atlas.
 import type { Chapter, Step } from "./chapters.ts";
 import { filterCliOutput } from "./filter-cli-output.ts";
 import * as printer from "./printer.ts";
-import { transcript, WireTap } from "./wire-tap.ts";
 
 /** Plays chapters with the real CLI, and checks that each step ends as its chapter says. */
 export class ChapterRunner {
@@ -31,20 +30,16 @@ export class ChapterRunner {
     printer.command(step.command, step.env);
     this.#atlas.forget();
     const mailsBefore = this.#atlas.mails.length;
-    const tap = step.showsBytes ? await WireTap.start(this.#atlas.url) : undefined;
-    const result = await this.#workspace
-      .pulumi(step.command.replaceAll("'", "").split(" "), {
-        env: { ...step.env, ...(tap && { MONGODB_ATLAS_BASE_URL: tap.url }) },
-        allowFailure: true,
-        color: printer.hasColour ? "always" : "never",
-        onOutput: filterCliOutput(printer.output),
-      })
-      .finally(() => tap?.stop());
+    const result = await this.#workspace.pulumi(step.command.replaceAll("'", "").split(" "), {
+      ...(step.env && { env: step.env }),
+      allowFailure: true,
+      color: printer.hasColour ? "always" : "never",
+      onOutput: filterCliOutput(printer.output),
+    });
     const { requests } = this.#atlas;
     if (!step.command.startsWith("config ")) {
       printer.requests(requests, this.#atlas.mails.slice(mailsBefore));
     }
-    if (tap) printer.bytes(tap.messages.flatMap(transcript));
     const problem = findMismatch(step, result, requests);
     if (problem) throw new Error(`"pulumi ${step.command}" ${problem}.`);
     if (step.proves) printer.proof(step.proves);

@@ -23,8 +23,6 @@ export interface Step {
   prints?: string[];
   /** What the command proves. */
   proves?: string;
-  /** Whether to print the bytes between the provider and Atlas. @default false */
-  showsBytes?: boolean;
 }
 
 /** The number of chapters that `--keep` plays: after them, invitations differ from the program. */
@@ -144,16 +142,16 @@ export function chapters(atlas: SimulatedAtlas, organization: Organization): Cha
       ],
     },
     {
-      title: "DELETE /orgs/{ORG-ID}/invites/{INVITATION-ID}, on the wire",
+      title: "Debug output",
       text: "The same program on version 1.0 of the API: it invites everybody again, then cancels one invitation.",
       steps: [
         { command: "config set onAccepted fail" },
         { command: "up --yes --skip-preview --suppress-outputs", env: V1, requests: "5 POST invites" },
         {
           command: "destroy --yes --skip-preview --target '**grace' --suppress-outputs",
-          env: V1,
+          env: { ...V1, MONGODB_ATLAS_DEBUG: "1" },
           requests: "DELETE invites",
-          showsBytes: true,
+          prints: [`DELETE /api/atlas/v1.0/orgs/${organization.id}/invites/`],
           proves: "to cancel an invitation takes one DELETE, after the challenge of digest authentication",
         },
       ],

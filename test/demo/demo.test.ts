@@ -3,7 +3,6 @@ import type { LoggedRequest } from "../support/simulated-atlas/request-log.ts";
 import { findMismatch } from "./chapter-runner.ts";
 import { filterCliOutput } from "./filter-cli-output.ts";
 import { requestLines } from "./request-lines.ts";
-import { transcript } from "./wire-tap.ts";
 
 const TYPE = "pulumi-nodejs:dynamic/mongodbatlas:OrgInvitation";
 
@@ -46,15 +45,6 @@ it("prints a request with its body, outcome and shortened ids, and similar reque
     "DELETE /api/atlas/v2/orgs/32b6…e7b8/invites/5f00…0001 -> 400 INVALID_INVITATION_ID",
     "DELETE /api/atlas/v2/orgs/32b6…e7b8/invites/… -> 204, 2 times",
   ]);
-});
-
-it("prints the bytes of both sides, with one-time values shortened", () => {
-  const text = 'DELETE /one HTTP/1.1\r\nauthorization: Digest nonce="abcdefghij",nc=00000001\r\n\r\n';
-  expect(transcript({ from: "client", text })).toEqual([
-    "> DELETE /one HTTP/1.1",
-    '> authorization: Digest nonce="abcdef…",nc=00000001',
-  ]);
-  expect(transcript({ from: "server", text: "HTTP/1.1 204\r\n\r\n" })).toEqual(["< HTTP/1.1 204"]);
 });
 
 it.each([

@@ -46,12 +46,6 @@ export function requests(requests: readonly LoggedRequest[], mails: readonly { u
   if (recipients.length > 0) line(`${styleText("yellow", "and sent an e-mail to")} ${recipients.join(", ")}`);
 }
 
-/** What went over the wire during a command. */
-export function bytes(lines: readonly string[]): void {
-  note("All bytes between the provider and Atlas, with one-time values shortened:");
-  for (const text of lines) output(text);
-}
-
 export function proof(text: string): void {
   line(`${styleText("green", "✓")} ${text}`);
 }

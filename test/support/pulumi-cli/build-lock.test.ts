@@ -1,7 +1,6 @@
 import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { STALE_AFTER_MS, withBuildLock } from "./build-lock.ts";
 
@@ -14,25 +13,6 @@ beforeEach(async () => {
   folder = join(parent, "building");
 });
 afterEach(() => rm(parent, { recursive: true, force: true }));
-
-it("runs one work at a time, each in an empty folder", async () => {
-  let running = 0;
-  const work = async () => {
-    running += 1;
-    expect([running, await content()]).toEqual([1, []]);
-    await writeFile(join(folder, "half"), "");
-    await sleep(20);
-    running -= 1;
-  };
-  await Promise.all([1, 2, 3].map(() => withBuildLock(folder, work, { pollMs: 5 })));
-  expect(await readdir(parent)).toEqual([]);
-});
-
-it("is released after a failure", async () => {
-  const failing = withBuildLock(folder, () => Promise.reject(new Error("no")));
-  await expect(failing).rejects.toThrow("no");
-  expect(await readdir(parent)).toEqual([]);
-});
 
 it("is taken from a process that died, with an empty folder", async () => {
   await mkdir(folder);
