@@ -55,7 +55,7 @@ it.each([
   ["ended with 0", { fails: true }, 0, []],
   ["did not print absent", { prints: ["printed", "absent"] }, 0, []],
   ["sent to Atlas: POST invites; expected: no request", {}, 0, [INVITE]],
-])("reports of a step: %s", (problem, expected, exitCode, requests) => {
+])("compares a step with its result: %s", (problem, expected, exitCode, requests) => {
   expect(
     findMismatch({ command: "up", ...expected }, { exitCode, output: "\x1b[1mprint\x1b[0med" }, requests),
   ).toBe(problem);

@@ -100,7 +100,7 @@ it.each<[string, () => Promise<unknown>, object]>([
 
 it("collects the provider's output", async () => {
   await expect(host.delete("1", bag({}))).rejects.toThrow("no");
-  await expect.poll(() => host.stdout).toContain("deleting 1\n");
+  await expect.poll(() => host.stdout).toMatch(/^deleting 1\n/);
   await expect.poll(() => host.stderr).toContain("Error: no\n    at ");
 });
 

@@ -6,12 +6,19 @@ import { promisify } from "node:util";
  * process group of its own and leaves the plugins running when it is killed, but all share one session.
  */
 export async function killProcessTree(leader: number): Promise<void> {
-  for (const pid of [-leader, leader, ...(await processesInSession(leader))]) {
-    try {
-      process.kill(pid, "SIGKILL");
-    } catch {
-      // The process has ended already.
-    }
+  let pids = [-leader, leader];
+  // Until it is killed, each process can start others.
+  while (pids.length > 0) {
+    pids.forEach(kill);
+    pids = await processesInSession(leader);
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // The process has ended already.
   }
 }
 
