@@ -91,13 +91,13 @@ export function chapters(atlas: SimulatedAtlas, organization: Organization): Cha
             "(replace)",
           ],
           proves:
-            "two lists show the status of everybody; edsger has reinviteExpired, so he is invited again",
+            "two lists contain the status of all five people; reinviteExpired replaces an expired invitation",
         },
       ],
     },
     {
       title: "The repair",
-      text: "pulumi up does what the preview shows. It changes nothing for ada, a member, or joan, who rejected.",
+      text: "pulumi up does what the preview shows. It changes nothing for members (ada) and for rejected invitations (joan).",
       steps: [
         {
           command: "up --refresh --yes --skip-preview",
