@@ -17,7 +17,7 @@ export async function downloadEngine(
   folder: string,
   version: string,
   { env, log, signal }: ProduceOptions,
-  { timeoutMs = 300_000, command = [process.execPath, "-e", INSTALL, folder, version] } = {},
+  { timeoutMs = 900_000, command = [process.execPath, "-e", INSTALL, folder, version] } = {},
 ): Promise<void> {
   const temporary = join(folder, "temporary");
   await mkdir(temporary, { recursive: true });
