@@ -22,6 +22,8 @@ interface Details extends Partial<Settings> {
   body?: unknown;
   /** A part of the body of the response. */
   bodyHas?: unknown;
+  /** The ids or the usernames in the list of the response. */
+  lists?: string[];
   /** A part of the text of the response. */
   text?: string;
   /** What a successful PATCH changes of the user. @default `access` */
@@ -91,7 +93,7 @@ export const states = {
   expired: inviteAnd("expire"),
   cancelled: inviteAnd("cancel"),
   member: state((organization) => organization.addMember(ada, access)),
-  "one user in each status": state((organization) => {
+  "each status": state((organization) => {
     for (const name of ["pending", "active", "expired", "rejected"]) organization.invite(`${name}@x.org`);
     organization.accept("active@x.org");
     organization.expire("expired@x.org");
@@ -113,32 +115,22 @@ export const states = {
     organization.invite(ada);
     organization.invite("ada+x@example.com");
   }),
-  "pending in another organization": state((_, atlas) => atlas.addOrganization().invite(ada)),
+  "pending elsewhere": state((_, atlas) => atlas.addOrganization().invite(ada)),
   "unknown references": state((organization) => Object.assign(organization, { strictReferences: true })),
   "known references": state((organization) =>
     Object.assign(organization, { strictReferences: true, teams: [team], projects: [project] }),
   ),
-  "project invitation": state((organization) =>
+  "to a project": state((organization) =>
     organization.inviteToProject(ada, { groupId: project, groupName: "Web", roles: groupRoles }),
   ),
-  "accepted project invitation": state((organization) => {
-    const person = organization.inviteToProject(ada, { groupId: project, roles: groupRoles });
-    organization.accept(ada);
-    return person;
-  }),
-  "pending, with a project invitation": state((organization) => {
+  "pending, also to a project": state((organization) => {
     const pending = organization.invite(ada, access);
     organization.inviteToProject(ada, { groupId: project, roles: groupRoles });
     return pending;
   }),
-  "pending, with a member": state((organization) => inviteAndJoin(organization).pending),
-  "member, with a pending user": state((organization) => inviteAndJoin(organization).active),
-  "member, after accepting as well": state((organization) => {
-    const { active } = inviteAndJoin(organization);
-    organization.accept(ada);
-    return active;
-  }),
-  "member, with an older rejection": state((organization) => {
+  "pending, also member": state((organization) => inviteAndJoin(organization).pending),
+  "member, also pending": state((organization) => inviteAndJoin(organization).active),
+  "rejected and member": state((organization) => {
     const member = organization.addMember(ada);
     organization.invite(ada);
     organization.reject(ada);
@@ -150,29 +142,26 @@ export const states = {
     organization.restore({ ...pending, status: "INVITATION_REJECTED" });
     return pending;
   }),
-  "shown without roles": state((organization) => {
-    organization.rewrite(ada, () => null);
-    organization.rewrite("Ada@example.com", (view) => ({ ...view, roles: null }));
-    organization.invite("ben@example.com");
-    return organization.invite(ada, access);
-  }),
   "empty access list": state((organization) => Object.assign(organization, { accessList: [] })),
   "access list of others": state((organization) => Object.assign(organization, { accessList: ["10.0.0.1"] })),
   "access list with the client": state((organization) =>
     Object.assign(organization, { accessList: ["10.0.0.1", "127.0.0.1"] }),
   ),
-  "after the sunset": state((organization, atlas) => {
+  sunset: state((organization, atlas) => {
     atlas.sunset();
     return organization.invite(ada);
-  }),
-  "after the sunset of one request": state((_, atlas) => {
-    atlas.sunset(({ method, path }) => method === "POST" && path.endsWith("?x=1"));
   }),
 };
 
 const ofUsers = (...usernames: string[]) => usernames.map((username) => ({ username }));
 const page = (rels: string[], totalCount: number, count: number) => {
   return { totalCount, links: rels.map((rel) => ({ rel })), results: Array(count).fill({}) };
+};
+const shownUser = {
+  id: "{id}",
+  roles: { groupRoleAssignments: [{ groupId: project, groupRoles }], orgRoles: ["ORG_MEMBER"] },
+  teamIds: [team],
+  username: ada,
 };
 const invitation = { username: ada, roles: ["ORG_MEMBER"] };
 const all = ["PENDING", "ACTIVE", "INVITATION_EXPIRED", "INVITATION_REJECTED"]
@@ -201,39 +190,31 @@ export const exchanges: Exchange[] = [
   }),
   recorded("pending", "GET /users/{id}", "200", {
     body: {
-      id: "{id}",
+      ...shownUser,
       invitationCreatedAt: "2026-08-10T03:03:37Z",
       invitationExpiresAt: "2026-09-09T03:03:37Z",
       inviterUsername: "owner@example.com",
       orgMembershipStatus: "PENDING",
-      roles: { groupRoleAssignments: [{ groupId: project, groupRoles }], orgRoles: ["ORG_MEMBER"] },
-      teamIds: [team],
-      username: ada,
     },
   }),
   recorded("member", "GET /users/{id}", "200", {
     body: {
+      ...shownUser,
       country: "IE",
       createdAt: "2026-08-10T03:03:37Z",
       firstName: "First",
-      id: "{id}",
       lastAuth: "2026-08-10T03:03:37Z",
       lastName: "Last",
       mobileNumber: null,
       orgMembershipStatus: "ACTIVE",
-      roles: { groupRoleAssignments: [{ groupId: project, groupRoles }], orgRoles: ["ORG_MEMBER"] },
-      teamIds: [team],
-      username: ada,
     },
   }),
   recorded("pending", "GET /invites/{id}", "200", { bodyHas: { id: "{id}" } }),
   inferred("accepted", "GET /users/{id}", "200", { bodyHas: { orgMembershipStatus: "ACTIVE" } }),
   unknown("accepted", "GET /users/{id}", "404 USER_NOT_FOUND", { newIdOnAcceptance: true }),
-  documented("one user in each status", "GET /invites", "200", { bodyHas: ofUsers("pending@x.org") }),
-  documented("one user in each status", "GET /users", "200", {
-    bodyHas: { results: ofUsers("pending@x.org", "active@x.org"), totalCount: 2 },
-  }),
-  documented("one user in each status", `GET /users?${all}`, "200", {
+  documented("each status", "GET /invites", "200", { lists: ["pending@x.org"] }),
+  documented("each status", "GET /users", "200", { lists: ["pending@x.org", "active@x.org"] }),
+  documented("each status", `GET /users?${all}`, "200", {
     bodyHas: {
       results: [
         { orgMembershipStatus: "PENDING" },
@@ -243,29 +224,28 @@ export const exchanges: Exchange[] = [
       ],
     },
   }),
-  documented("one user in each status", "GET /users?orgMembershipStatus=INVITATION_REJECTED", "200", {
-    bodyHas: { results: ofUsers("rejected@x.org") },
+  documented("each status", "GET /users?orgMembershipStatus=INVITATION_REJECTED", "200", {
+    lists: ["rejected@x.org"],
   }),
-  documented("one user in each status", `GET /users?username=active@x.org&${all}`, "200", {
-    bodyHas: { results: ofUsers("active@x.org") },
-  }),
+  documented("each status", `GET /users?username=active@x.org&${all}`, "200", { lists: ["active@x.org"] }),
   documented("plus sign", "GET /invites?username=ada%2Bx%40example.com", "200", {
-    bodyHas: ofUsers("ada+x@example.com"),
+    lists: ["ada+x@example.com"],
   }),
-  inferred("plus sign", "GET /invites?username=ada+x@example.com", "200", { body: [] }),
-  documented("5 users", "GET /users?itemsPerPage=2", "200", { bodyHas: page(["self", "next"], 5, 2) }),
+  inferred("plus sign", "GET /invites?username=ada+x@example.com", "200", { lists: [] }),
   documented("5 users", "GET /users?itemsPerPage=2&pageNum=2", "200", {
     bodyHas: page(["self", "previous", "next"], 5, 2),
   }),
   documented("4 users", "GET /users?itemsPerPage=2&pageNum=2", "200", {
     bodyHas: page(["self", "previous"], 4, 2),
   }),
-  documented("empty", "GET /users?pageNum=2&includeCount=false", "200", {
+  documented("empty", "GET /users?itemsPerPage=2&pageNum=1&includeCount=false", "200", {
     body: {
-      links: [2, 1].map((number) => ({
-        href: `{url}/api/atlas/v2/orgs/{orgId}/users?pageNum=${number}&includeCount=false&itemsPerPage=100`,
-        rel: number === 2 ? "self" : "previous",
-      })),
+      links: [
+        {
+          href: "{url}/api/atlas/v2/orgs/{orgId}/users?itemsPerPage=2&pageNum=1&includeCount=false",
+          rel: "self",
+        },
+      ],
       results: [],
     },
   }),
@@ -275,9 +255,7 @@ export const exchanges: Exchange[] = [
     countsDiffer: true,
     bodyHas: { totalCount: 6 },
   }),
-  inferred("changes in the UI", "GET /users", "200", {
-    bodyHas: { results: ofUsers("user0@x.org", "user1@x.org", "Aaa@x.org") },
-  }),
+  inferred("changes in the UI", "GET /users", "200", { lists: ["user0@x.org", "user1@x.org", "Aaa@x.org"] }),
   ...["itemsPerPage=0", "itemsPerPage=501", "itemsPerPage=ten", "pageNum=0"].map((query) =>
     documented("empty", `GET /users?${query}`, "400 INVALID_QUERY_PARAMETER"),
   ),
@@ -398,14 +376,14 @@ export const exchanges: Exchange[] = [
   }),
   documented("accepted", "DELETE /invites/{id}", "400 INVALID_INVITATION_ID"),
   ...(["rejected", "expired", "cancelled", "rejected, with an invitation id"] as const).flatMap((state) => [
-    inferred(state, "GET /invites", "200", { body: [] }),
+    inferred(state, "GET /invites", "200", { lists: [] }),
     inferred(state, "PATCH /invites/{id}", "404 INVALID_INVITATION_ID"),
     inferred(state, "DELETE /invites/{id}", "400 INVALID_INVITATION_ID"),
   ]),
   unknown("empty", "GET /invites/{id}", "400 INVALID_INVITATION_ID", { goneAnswer: 400 }),
   unknown("empty", "DELETE /invites/{id}", "404 INVALID_INVITATION_ID", { goneAnswer: 404 }),
   unknown("empty", "DELETE /invites/{id}", "404", { goneAnswer: "bare" }),
-  inferred("pending in another organization", "DELETE /invites/{id}", "400 INVALID_INVITATION_ID"),
+  inferred("pending elsewhere", "DELETE /invites/{id}", "400 INVALID_INVITATION_ID"),
   ...(["expired", "rejected"] as const).flatMap((state) => [
     documented(state, "GET /users/{id}", "404 USER_NOT_IN_ORG"),
     documented(state, `GET /users/{id}?${all}`, "200", { bodyHas: { username: ada } }),
@@ -416,65 +394,55 @@ export const exchanges: Exchange[] = [
   recorded("pending", "PUT /*/{id}", "405"),
 
   // Expired invitations that the invitations API still lists.
-  unknown("expired", "GET /invites", "200", { listsExpired: true, bodyHas: [{ id: "{id}" }] }),
+  unknown("expired", "GET /invites", "200", { listsExpired: true, lists: ["{id}"] }),
   unknown("expired", "GET /invites/{id}", "200", { listsExpired: true, bodyHas: { username: ada } }),
   documented("expired", "PATCH /invites/{id}", "400 ALREADY_EXPIRED", { listsExpired: true }),
   documented("expired", "PATCH /invites", "400 ALREADY_EXPIRED", { listsExpired: true }),
   unknown("expired", "DELETE /invites/{id}", "204", { listsExpired: true }),
-  inferred("rejected", "GET /invites", "200", { listsExpired: true, body: [] }),
+  inferred("rejected", "GET /invites", "200", { listsExpired: true, lists: [] }),
 
   // Invitations to a project.
-  inferred("project invitation", "GET /invites/{id}", "200", {
+  inferred("to a project", "GET /invites/{id}", "200", {
     bodyHas: { groupId: project, groupName: "Web", roles: groupRoles, groupRoleAssignments: [], teamIds: [] },
   }),
-  unknown("project invitation", "GET /users/{id}", "200", {
+  unknown("to a project", "GET /users/{id}", "200", {
     bodyHas: { roles: { orgRoles: [], groupRoleAssignments: [{ groupId: project, groupRoles }] } },
   }),
-  unknown("project invitation", "GET /users", "200", {
+  unknown("to a project", "GET /users", "200", {
     showsProjectInvitations: false,
     bodyHas: { results: [], totalCount: 0 },
   }),
-  unknown("project invitation", "GET /users/{id}", "404 USER_NOT_IN_ORG", { showsProjectInvitations: false }),
-  documented("project invitation", "DELETE /invites/{id}", "400 CANNOT_DELETE_GROUP_INVITATION"),
-  unknown("project invitation", "PATCH /invites/{id}", "404 INVALID_INVITATION_ID"),
-  unknown("project invitation", "PATCH /invites", "404 USERNAME_NOT_FOUND"),
-  documented("project invitation", "DELETE /users/{id}", "404 USER_NOT_IN_ORG"),
-  documented("project invitation", "PATCH /users/{id}", "404 USER_NOT_IN_ORG"),
-  inferred("pending, with a project invitation", "PATCH /invites", "200"),
-  inferred("pending, with a project invitation", "DELETE /invites/{id}", "204"),
-  inferred("accepted project invitation", "GET /users/{id}", "200", {
-    bodyHas: { orgMembershipStatus: "ACTIVE", roles: { orgRoles: ["ORG_MEMBER"] } },
-  }),
+  unknown("to a project", "GET /users/{id}", "404 USER_NOT_IN_ORG", { showsProjectInvitations: false }),
+  documented("to a project", "DELETE /invites/{id}", "400 CANNOT_DELETE_GROUP_INVITATION"),
+  unknown("to a project", "PATCH /invites/{id}", "404 INVALID_INVITATION_ID"),
+  unknown("to a project", "PATCH /invites", "404 USERNAME_NOT_FOUND"),
+  documented("to a project", "DELETE /users/{id}", "404 USER_NOT_IN_ORG"),
+  documented("to a project", "PATCH /users/{id}", "404 USER_NOT_IN_ORG"),
+  inferred("pending, also to a project", "PATCH /invites", "200"),
+  inferred("pending, also to a project", "DELETE /invites/{id}", "204"),
 
   // Several entries of one address. Unknown: whether an invitation stays when its user joins by single sign-on.
-  unknown("pending, with a member", "GET /invites", "200", { bodyHas: [{ id: "{id}" }] }),
-  unknown("member, with a pending user", "GET /users", "200", { bodyHas: { results: [{ id: "{id}" }] } }),
-  unknown("pending, with a member", `GET /users?username=${ada}`, "200", {
+  unknown("pending, also member", "GET /invites", "200", { lists: ["{id}"] }),
+  unknown("member, also pending", "GET /users", "200", { lists: ["{id}"] }),
+  unknown("pending, also member", `GET /users?username=${ada}`, "200", {
     showsPendingBesideActive: true,
     bodyHas: { results: [{ id: "{id}" }, { orgMembershipStatus: "ACTIVE" }] },
   }),
-  unknown("pending, with a member", "POST /invites", "400 USER_ALREADY_IN_ORG"),
-  unknown("pending, with a member", "POST /users", "409 USER_ALREADY_EXISTS"),
-  unknown("pending, with a member", "PATCH /invites", "200"),
-  unknown("pending, with a member", "PATCH /*/{id}", "200"),
-  unknown("pending, with a member", "DELETE /*/{id}", "204"),
-  unknown("member, with a pending user", "PATCH /users/{id}", "200"),
-  unknown("member, with a pending user", "DELETE /users/{id}", "204"),
-  inferred("member, after accepting as well", "GET /users", "200", {
-    bodyHas: { results: [{ id: "{id}" }] },
-  }),
-  inferred("member, with an older rejection", `GET /users?username=${ada}&${all}`, "200", {
-    bodyHas: { results: [{ orgMembershipStatus: "INVITATION_REJECTED" }, { id: "{id}" }] },
-  }),
-  inferred("member, with an older rejection", "POST /users", "409 USER_ALREADY_EXISTS"),
+  unknown("pending, also member", "POST /invites", "400 USER_ALREADY_IN_ORG"),
+  unknown("pending, also member", "POST /users", "409 USER_ALREADY_EXISTS"),
+  unknown("pending, also member", "PATCH /invites", "200"),
+  unknown("pending, also member", "PATCH /*/{id}", "200"),
+  unknown("pending, also member", "DELETE /*/{id}", "204"),
+  unknown("member, also pending", "PATCH /users/{id}", "200"),
+  unknown("member, also pending", "DELETE /users/{id}", "204"),
+  inferred("rejected and member", `GET /users?username=${ada}&${all}`, "200", { lists: [ada, "{id}"] }),
+  inferred("rejected and member", "POST /users", "409 USER_ALREADY_EXISTS"),
 
   // Usernames.
-  unknown("mixed case", "GET /invites?username=ADA@example.com", "200", { bodyHas: [{ id: "{id}" }] }),
-  unknown("mixed case", "GET /users?username=ADA@example.com", "200", {
-    bodyHas: { results: [{ id: "{id}" }] },
-  }),
+  unknown("mixed case", "GET /invites?username=ADA@example.com", "200", { lists: ["{id}"] }),
+  unknown("mixed case", "GET /users?username=ADA@example.com", "200", { lists: ["{id}"] }),
   unknown("mixed case", "POST /users", "409 USER_ALREADY_EXISTS"),
-  unknown("mixed case", `GET /invites?username=${ada}`, "200", { usernameCase: "significant", body: [] }),
+  unknown("mixed case", `GET /invites?username=${ada}`, "200", { usernameCase: "significant", lists: [] }),
   unknown("mixed case", "POST /users", "201", {
     usernameCase: "significant",
     stored: ofUsers("Ada@Example.com", ada),
@@ -484,30 +452,13 @@ export const exchanges: Exchange[] = [
     username: "Ada+work@example.com",
     stored: ofUsers("Ada@example.com"),
   }),
-  unknown("pending", "GET /invites?username=ada%2Bx@example.com", "200", {
-    storesUsername,
-    bodyHas: [{ id: "{id}" }],
-  }),
-  unknown("pending", "GET /users?username=ada%2Bx@example.com", "200", {
-    storesUsername,
-    bodyHas: { results: [{ id: "{id}" }] },
-  }),
+  unknown("pending", "GET /invites?username=ada%2Bx@example.com", "200", { storesUsername, lists: ["{id}"] }),
+  unknown("pending", "GET /users?username=ada%2Bx@example.com", "200", { storesUsername, lists: ["{id}"] }),
   unknown("pending", "PATCH /invites", "200", { storesUsername, username: "ada+work@example.com" }),
   unknown("pending", "POST /users", "409 USER_ALREADY_EXISTS", {
     storesUsername,
     username: "ada+x@example.com",
   }),
-
-  // Responses that a test rewrites for one user. Atlas stores what it always stores.
-  inferred("shown without roles", "GET /invites", "200", {
-    bodyHas: [{ roles: ["ORG_MEMBER"] }, { roles: null }],
-  }),
-  inferred("shown without roles", "GET /users", "200", {
-    bodyHas: {
-      results: [{ username: "ben@example.com", roles: { orgRoles: ["ORG_MEMBER"] } }, { roles: null }],
-    },
-  }),
-  inferred("shown without roles", "PATCH /*/{id}", "200", { bodyHas: { username: ada, roles: null } }),
 
   // Authorization.
   documented("pending", "GET /users", "200", { as: "member" }),
@@ -546,18 +497,14 @@ export const exchanges: Exchange[] = [
   ),
   inferred("empty", "GET v1/invites", "200", { accept: "*/*" }),
   inferred("empty", "GET v1/invites", "406", { accept: json("2023-01-01") }),
-  documented("after the sunset", "DELETE /invites/{id}", "410 VERSION_GONE"),
-  documented("after the sunset", "GET /users", "200", { bodyHas: { totalCount: 1 } }),
-  inferred("after the sunset of one request", "POST /invites?x=1", "410 VERSION_GONE"),
-  inferred("after the sunset of one request", "GET /invites?x=1", "200"),
+  documented("sunset", "DELETE /invites/{id}", "410 VERSION_GONE"),
+  documented("sunset", "GET /users", "200", { bodyHas: { totalCount: 1 } }),
   // The path of an example in the documentation.
   documented("pending", "DELETE /invitations/{id}?/invites", "404 RESOURCE_NOT_FOUND"),
 
   // Parameters of every endpoint.
   documented("pending", "GET /invites?pretty=true", "200", { text: '\n    "username": "ada@example.com"' }),
-  documented("pending", "GET /invites?envelope=true", "200", {
-    bodyHas: { status: 200, content: [{ id: "{id}" }] },
-  }),
+  documented("pending", "GET /invites?envelope=true", "200", { bodyHas: { status: 200, content: [{}] } }),
   documented("empty", "GET /invites/x?envelope=true", "404 INVALID_INVITATION_ID", {
     bodyHas: { status: 404, content: { parameters: ["x"] } },
   }),

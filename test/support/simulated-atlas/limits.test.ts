@@ -155,32 +155,3 @@ test("each organization has a bucket for invitations and one for users, which er
   await Promise.all(Array.from({ length: 498 }, read));
   expect(rateLimit(await read())).toEqual([200, "500", "0"]);
 });
-
-test("token requests are limited per service account, wrong secrets included", async () => {
-  await using fixture = await start({ tokenRequestsPerMinute: 2 });
-  const { atlas, clock, client, organization } = fixture;
-  const account = atlas.addServiceAccount({ organization });
-  const ask = (secret = account.clientSecret, id = account.clientId) => {
-    const Authorization = `Basic ${Buffer.from(`${id}:${secret}`).toString("base64")}`;
-    const headers = { Authorization, "Content-Type": "application/x-www-form-urlencoded" };
-    return client.send("POST", "/api/oauth/token", { body: "grant_type=client_credentials", headers });
-  };
-
-  expect((await ask()).status).toBe(200);
-  clock.now += 20_500;
-  expect((await ask("wrong")).status).toBe(401);
-  clock.now += 10_000;
-  const { status, headers, body } = await ask();
-  expect([status, headers.get("retry-after")]).toEqual([429, "30"]);
-  expect(body).toEqual({
-    detail: "Resource /api/oauth/token is limited to 2 requests every 1 minutes.",
-    error: 429,
-    errorCode: "RATE_LIMITED",
-    parameters: ["/api/oauth/token", 2, 1],
-    reason: "Too Many Requests",
-  });
-  const other = atlas.addServiceAccount({ organization });
-  expect((await ask(other.clientSecret, other.clientId)).status).toBe(200);
-  clock.now += 29_500;
-  expect([(await ask()).status, (await ask()).status]).toEqual([200, 429]);
-});
