@@ -13,7 +13,7 @@ import { serveUsers } from "./users-endpoints.ts";
 import { negotiateJson, negotiateVersion } from "./version.ts";
 
 const ownerRole = "ORG_OWNER";
-const callerAddress = "127.0.0.1";
+const clientAddress = "127.0.0.1";
 
 /** An API key, with its organization and its roles there. */
 export interface ApiKey extends KeyPair {
@@ -117,10 +117,8 @@ export class Api {
         const request = { method, organization, id, url, body, principal: principal.name, settings };
         const answer = this.#throttled(request, resource.serve);
         // Recorded: a 204 has a content type, too.
-        return {
-          ...answer,
-          headers: { "Content-Type": contentType, ...resource.headers, ...answer.headers },
-        };
+        const own = { "Content-Type": contentType, ...resource.headers, ...answer.headers };
+        return { ...answer, headers: own };
       };
       // Documented: each organization has a bucket for invitations and one for users. Inferred: a request that
       // is not authorized spends nothing. Unknown: which path a refusal names.
@@ -149,11 +147,11 @@ export class Api {
     const { accessList } = organization;
     if (accessList?.length === 0) {
       const detail = "This organization requires access through an access list of ip ranges.";
-      throw refusal(403, "ORG_REQUIRES_ACCESS_LIST", detail, [callerAddress]);
+      throw refusal(403, "ORG_REQUIRES_ACCESS_LIST", detail, [clientAddress]);
     }
-    if (accessList && !accessList.includes(callerAddress)) {
-      const detail = `IP address ${callerAddress} is not allowed to access this resource.`;
-      throw refusal(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST", detail, [callerAddress]);
+    if (accessList && !accessList.includes(clientAddress)) {
+      const detail = `IP address ${clientAddress} is not allowed to access this resource.`;
+      throw refusal(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST", detail, [clientAddress]);
     }
     if (needsOwner && !principal.roles.includes(ownerRole)) {
       const { notOwnerAnswer, notOwnerCode } = this.#settings;

@@ -37,7 +37,7 @@ describe("faults", () => {
     [{ status: 504, when: "after" }, "504", 1],
     [{ cut: "before" }, "fetch failed", 0],
     [{ cut: "after" }, "fetch failed", 1],
-  ])("%o strikes one request", async (fault, expected, mails) => {
+  ])("%o replaces one response", async (fault, expected, mails) => {
     await using fixture = await start();
     fixture.atlas.fail(fault);
 
@@ -99,7 +99,7 @@ describe("faults", () => {
     expect(fixture.atlas.log()).toEqual([`GET ${fixture.path} 200 drip`]);
   });
 
-  test("a fault strikes the requests that it matches, in the order of the faults, until it is lifted", async () => {
+  test("a fault applies to the requests that it matches, after older faults, until it is lifted", async () => {
     await using fixture = await start();
     const { atlas, client, headers, path } = fixture;
     const token = "/api/oauth/token";

@@ -90,7 +90,7 @@ interface PendingFault {
   applies: (request: LoggedRequest) => boolean;
   fault: Fault;
   left: number;
-  strike: () => void;
+  resolveStruck: () => void;
 }
 
 /** The faults that a test has set, oldest first. */
@@ -100,15 +100,15 @@ export class Faults {
 
   order(ordered: FaultMatch & Fault): OrderedFault {
     const { method, path = /^(?!\/api\/oauth\/)/, authenticated = true, times = 1, ...fault } = ordered;
-    let strike = () => {};
+    let resolveStruck = () => {};
     const struck = new Promise<void>((resolve) => {
-      strike = resolve;
+      resolveStruck = resolve;
     });
     const applies = (request: LoggedRequest) =>
       (method === undefined || method === request.method) &&
       path.test(request.path) &&
       (authenticated === "either" || authenticated === request.authenticated);
-    const pending: PendingFault = { applies, fault, left: times, strike };
+    const pending: PendingFault = { applies, fault, left: times, resolveStruck };
     this.#pending.push(pending);
     return {
       struck,
@@ -123,8 +123,8 @@ export class Faults {
     const pending = this.#pending.find(({ applies, left }) => left > 0 && applies(request));
     if (!pending) return { answer: handle() };
     pending.left -= 1;
-    pending.strike();
-    return this.#strike(pending.fault, handle);
+    pending.resolveStruck();
+    return this.#apply(pending.fault, handle);
   }
 
   /** Drops the work that is still to be done. */
@@ -132,7 +132,7 @@ export class Faults {
     this.#stopped.abort();
   }
 
-  async #strike(fault: Fault, handle: () => Answer): Promise<Delivery> {
+  async #apply(fault: Fault, handle: () => Answer): Promise<Delivery> {
     if ("status" in fault) {
       const { status, body = "", headers, when = "before" } = fault;
       this.#work(when, fault, handle);

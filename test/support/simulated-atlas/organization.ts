@@ -45,12 +45,7 @@ export interface ProjectInvitation {
 }
 
 /** The order of the entries of one username. */
-const precedence: Record<MembershipStatus, number> = {
-  ACTIVE: 0,
-  PENDING: 1,
-  INVITATION_EXPIRED: 2,
-  INVITATION_REJECTED: 2,
-};
+const precedence = (status: MembershipStatus) => (status === "ACTIVE" ? 0 : status === "PENDING" ? 1 : 2);
 
 /** Returns what a response shows in place of the given object. */
 export type Rewrite = (view: Record<string, unknown>) => unknown;
@@ -260,7 +255,7 @@ export class Organization {
   entries(username: string): Person[] {
     return this.stored()
       .filter((person) => this.sameUsername(person.username, username))
-      .sort((a, b) => precedence[a.status] - precedence[b.status]);
+      .sort((a, b) => precedence(a.status) - precedence(b.status));
   }
 
   /** Whether two usernames mean the same user. */

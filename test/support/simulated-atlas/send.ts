@@ -48,10 +48,8 @@ function sendAnswer(
       response.socket?.destroySoon();
       break;
     case "half body":
-      head(bytes.length).write(half, cut);
-      break;
     case "all but a byte":
-      head(bytes.length).write(bytes.subarray(0, -1), cut);
+      head(bytes.length).write(damage === "half body" ? half : bytes.subarray(0, -1), cut);
       break;
     case "no last chunk":
       response.writeHead(status, headers).write(bytes, cut);

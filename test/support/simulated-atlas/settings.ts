@@ -4,7 +4,7 @@ import type { RateLimit } from "./token-buckets.ts";
 
 type AccessField = "roles" | "teamIds" | "groupRoleAssignments";
 
-/** What nobody outside Atlas knows for certain, or what differs between organizations, with its defaults. */
+/** The behaviour of Atlas that is unknown, or that differs between organizations, with its defaults. */
 export const defaultSettings = {
   /** Whether a nonce is valid again with the next nc, for 60 s, or is refused at its second use. */
   nonces: "reusable" as "reusable" | "once",
