@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import type { Stage } from "../support/simulated-atlas/stages.ts";
+import type { Stage } from "../support/simulated-atlas/request-listeners.ts";
 import { type Generation, withChallenge } from "./expected-requests.ts";
 import { ADA, GRACE } from "./fixtures.ts";
 import {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { PluginHost } from "../support/plugin-host/plugin-host.ts";
 import type { Person } from "../support/simulated-atlas/organization.ts";
+import type { Stage } from "../support/simulated-atlas/request-listeners.ts";
 import type { LoggedRequest } from "../support/simulated-atlas/request-log.ts";
-import type { Stage } from "../support/simulated-atlas/stages.ts";
 import { HostScene, inEnvironment } from "./host-fixture.ts";
 
 const ADA = "ada@example.com";
