@@ -1,41 +1,86 @@
+import * as fc from "fast-check";
 import type { Access, Organization } from "../support/simulated-atlas/organization.ts";
-import type { Watch } from "./invariants.ts";
-import type { KnownEdges } from "./known-edges.ts";
-import { bystanders, everybody, movedAddress } from "./people.ts";
-import type { Act, PersonalDeed } from "./scenario.ts";
-import type { Atlas, Subject } from "./simulated-endpoints.ts";
+import type { InvariantChecker } from "./invariants.ts";
+import { bystanders, changedAddress, everybody } from "./people.ts";
+import type { PersonReference, SimulatedEndpoints } from "./simulated-endpoints.ts";
 
-/** To whom something can be done: by what Atlas says of them, "nothing" for those whom it does not know. */
-const POSSIBLE: Record<PersonalDeed, string[]> = {
-  accept: ["PENDING"],
-  reject: ["PENDING"],
-  expire: ["PENDING"],
-  cancel: ["PENDING"],
-  invite: ["nothing", "INVITATION_EXPIRED", "INVITATION_REJECTED"],
-  addMember: ["nothing", "PENDING", "INVITATION_EXPIRED", "INVITATION_REJECTED"],
-  removeMember: ["ACTIVE"],
-  changeAddress: ["PENDING", "ACTIVE"],
-  joinBySingleSignOn: ["PENDING"],
-  change: ["PENDING", "ACTIVE"],
+interface MembershipChangeRule {
+  /** The statuses in Atlas to which the change applies; "nothing" for people whom Atlas does not know. */
+  appliesTo: string[];
+  apply: (organization: Organization, username: string, access: Partial<Access>) => void;
+}
+
+const rule = (appliesTo: string[], apply: MembershipChangeRule["apply"]) => ({ appliesTo, apply });
+const NOT_INVITED = ["nothing", "INVITATION_EXPIRED", "INVITATION_REJECTED"];
+
+/** What people do in the Atlas UI or by e-mail. */
+const MEMBERSHIP_CHANGES = {
+  accept: rule(["PENDING"], (organization, username) => organization.accept(username)),
+  reject: rule(["PENDING"], (organization, username) => organization.reject(username)),
+  expire: rule(["PENDING"], (organization, username) => organization.expire(username)),
+  cancel: rule(["PENDING"], (organization, username) => organization.cancel(username)),
+  invite: rule(NOT_INVITED, (organization, username, access) => {
+    organization.invite(username.toUpperCase(), access);
+  }),
+  addMember: rule(["PENDING", ...NOT_INVITED], (organization, username, access) => {
+    organization.addMember(username, access);
+  }),
+  removeMember: rule(["ACTIVE"], (organization, username) => organization.removeMember(username)),
+  changeAddress: rule(["PENDING", "ACTIVE"], (organization, username) => {
+    organization.changeAddress(username, changedAddress(username));
+  }),
+  joinBySingleSignOn: rule(["PENDING"], (organization, username, access) => {
+    organization.joinBySingleSignOn(username, access);
+  }),
+  change: rule(["PENDING", "ACTIVE"], (organization, username, access) => {
+    organization.change(username, access);
+  }),
 };
 
-/** What people do in Atlas meanwhile, in the user interface or by e-mail. */
-export class Deeds {
-  readonly #atlas: Atlas;
-  readonly #watch: Watch;
-  readonly #edges: KnownEdges;
-  readonly #tell: (line: string) => void;
-  #isKnownOtherwise = false;
+export type MembershipChange = keyof typeof MEMBERSHIP_CHANGES;
+export const MEMBERSHIP_CHANGE_KINDS = Object.keys(MEMBERSHIP_CHANGES) as MembershipChange[];
 
-  constructor(atlas: Atlas, watch: Watch, edges: KnownEdges, tell: (line: string) => void) {
+/** A change in Atlas that the provider does not make. `pick` chooses one of the people to whom it applies. */
+export type ExternalChange =
+  | { change: MembershipChange; pick: number; access: Partial<Access> }
+  | { change: "retire the invitations API" | "retire some of the invitations API" | "expire the tokens" }
+  | { change: "wait"; minutes: number };
+
+export function externalChangeOf(
+  kinds: MembershipChange[],
+  access: fc.Arbitrary<Partial<Access>>,
+): fc.Arbitrary<ExternalChange> {
+  return fc.oneof(
+    { weight: 30, arbitrary: fc.record({ change: fc.constantFrom(...kinds), pick: fc.nat(11), access }) },
+    { weight: 1, arbitrary: fc.constant({ change: "retire the invitations API" as const }) },
+    { weight: 1, arbitrary: fc.constant({ change: "retire some of the invitations API" as const }) },
+    { weight: 2, arbitrary: fc.constant({ change: "expire the tokens" as const }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        change: fc.constant("wait" as const),
+        minutes: fc.constantFrom(2, 61, 31 * 24 * 60),
+      }),
+    },
+  );
+}
+
+/** Changes in Atlas beside those of the provider. */
+export class ExternalChanges {
+  readonly #atlas: SimulatedEndpoints;
+  readonly #invariants: InvariantChecker;
+  readonly #log: (line: string) => void;
+  /** Whether somebody has changed their address, or joined by single sign-on. */
+  #hasOtherIdentity = false;
+
+  constructor(atlas: SimulatedEndpoints, invariants: InvariantChecker, log: (line: string) => void) {
     this.#atlas = atlas;
-    this.#watch = watch;
-    this.#edges = edges;
-    this.#tell = tell;
+    this.#invariants = invariants;
+    this.#log = log;
   }
 
-  /** The bystanders of each organization: a member, somebody pending and somebody who rejected. */
-  introduceBystanders(): void {
+  /** Adds the bystanders to each organization: a member, a pending person and a person who rejected. */
+  addBystanders(): void {
     const [member = "", pending = "", rejecting = ""] = bystanders;
     for (const organization of this.#atlas.organizations) {
       organization.addMember(member);
@@ -46,88 +91,73 @@ export class Deeds {
   }
 
   /**
-   * Does it, unless there is nobody to whom it can be done just now; every second time to whom a request is
-   * about, if there is one. Waiting is not for here.
+   * Applies the change, unless it applies to nobody at this moment. Half of the changes prefer the person whom a
+   * request is about. The caller does the waiting.
    */
-  perform(act: Act, subject?: Subject): void {
-    // Who is known by the id of an invitation, and by another address, is not to be found in the users API; and whether
-    // a member is still invited is what the two APIs say differently.
-    const isLate = /^(changeAddress|join)/.test(act.deed) && this.#atlas.isSunset;
-    const isEarly = act.deed.startsWith("retire") && this.#isKnownOtherwise;
-    if (isLate || isEarly) return;
-    switch (act.deed) {
+  apply(external: ExternalChange, subject?: PersonReference): void {
+    switch (external.change) {
       case "wait":
         return;
-      case "retire the invitations API":
-        this.#tell(`** Atlas retires the invitations API`);
-        this.#atlas.sunset();
-        return;
-      case "retire some of the invitations API":
-        this.#tell("** Atlas retires the invitations API for some requests");
-        this.#atlas.sunsetForSome();
-        return;
       case "expire the tokens":
-        this.#tell(`** every access token expires`);
+        this.#log("** every access token expires");
         this.#atlas.expireTokens();
         return;
+      case "retire the invitations API":
+      case "retire some of the invitations API":
+        // The users API does not find a person who is known by the id of an invitation and by another address, and the
+        // two APIs disagree about whether a member is still invited.
+        if (this.#hasOtherIdentity) return;
+        this.#log(`** ${external.change}`);
+        this.#atlas.retire(external.change === "retire the invitations API" ? "all" : "some");
+        return;
+      default:
+        this.#applyToPerson(external, subject);
     }
-    const { deed, whom, access } = act;
+  }
+
+  #applyToPerson(
+    { change, pick, access }: Extract<ExternalChange, { pick: number }>,
+    subject?: PersonReference,
+  ): void {
+    const givesOtherIdentity = change === "changeAddress" || change === "joinBySingleSignOn";
+    if (givesOtherIdentity && this.#atlas.isRetired) return;
     const candidates = this.#atlas.organizations.flatMap((organization) =>
-      [...everybody, ...everybody.map(movedAddress)]
-        .filter((username) => isPossible(deed, organization, username))
-        // Nobody changes to an address under which the package knows somebody else.
+      [...everybody, ...everybody.map(changedAddress)]
+        .filter((username) => isApplicable(change, organization, username))
+        // Nobody changes to an address under which the provider knows another person.
         .filter((username) => {
-          const isTaken = this.#watch.wasInvited(organization, movedAddress(username));
-          return deed !== "changeAddress" || !isTaken;
+          const isTaken = this.#invariants.wasInvited(organization, changedAddress(username));
+          return change !== "changeAddress" || !isTaken;
         })
         .map((username) => ({ organization, username })),
     );
-    const concerned = candidates.find(
+    const preferred = candidates.find(
       ({ organization, username }) => organization === subject?.organization && username === subject.username,
     );
-    const found = (whom % 2 === 0 && concerned) || candidates[whom % candidates.length];
-    if (!found) return;
-    const how = /invite|add|change|join/.test(deed) ? ` ${JSON.stringify(access)}` : "";
-    this.#tell(`** ${deed} ${found.username} in ${found.organization.id}${how}`);
-    this.#watch.acts(found.organization, found.username, deed);
-    this.#edges.acts(deed, found.organization.id, found.username);
-    this.#do(deed, found.organization, found.username, access);
-  }
-
-  #do(deed: PersonalDeed, organization: Organization, username: string, access: Partial<Access>): void {
-    switch (deed) {
-      case "invite":
-        organization.invite(username.toUpperCase(), access);
-        return;
-      case "addMember":
-        organization.addMember(username, access);
-        return;
-      case "change":
-        organization.change(username, access);
-        return;
-      case "joinBySingleSignOn":
-        this.#isKnownOtherwise = true;
-        organization.joinBySingleSignOn(username, access);
-        return;
-      case "changeAddress":
-        this.#isKnownOtherwise = true;
-        organization.changeAddress(username, movedAddress(username));
-        return;
-      default:
-        organization[deed](username);
-    }
+    const picked = (pick % 2 === 0 && preferred) || candidates[pick % candidates.length];
+    if (!picked) return;
+    const { organization, username } = picked;
+    const { apply } = MEMBERSHIP_CHANGES[change];
+    this.#log(
+      `** ${change} ${username} in ${organization.id}${apply.length > 2 ? ` ${JSON.stringify(access)}` : ""}`,
+    );
+    this.#invariants.onExternalChange(organization, username, change);
+    this.#hasOtherIdentity ||= givesOtherIdentity;
+    apply(organization, username, access);
   }
 }
 
-function isPossible(deed: PersonalDeed, organization: Organization, username: string): boolean {
-  const status = organization.find(username)?.status ?? "nothing";
-  if (!POSSIBLE[deed].includes(status)) return false;
-  const hasMoved = username === movedAddress(username.replace(/^new\./, ""));
-  if (deed === "changeAddress") {
-    // Under another spelling nobody is known by address, so that two entries of one person could not be told apart.
-    const isSpelledSo = organization.find(username)?.username.toLowerCase() === username;
-    return !hasMoved && isSpelledSo && !organization.find(movedAddress(username));
+function isApplicable(change: MembershipChange, organization: Organization, username: string): boolean {
+  const person = organization.find(username);
+  const status = person?.status ?? "nothing";
+  if (!MEMBERSHIP_CHANGES[change].appliesTo.includes(status)) return false;
+  const hasChanged = username === changedAddress(username.replace(/^new\./, ""));
+  const isChangedAddressKnown = organization.find(changedAddress(username)) !== undefined;
+  if (change === "changeAddress") {
+    // If Atlas stores another spelling, the provider could not tell two entries of one person apart.
+    const isSpelledSo = person?.username.toLowerCase() === username;
+    return !hasChanged && isSpelledSo && !isChangedAddressKnown;
   }
-  // Nobody has the other address before they have changed to it, and nobody else gets the one that they had.
-  return status !== "nothing" || (!hasMoved && !organization.find(movedAddress(username)));
+  // A person has the other address only after they have changed to it; no other person gets the address that they had.
+  return status !== "nothing" || (!hasChanged && !isChangedAddressKnown);
 }

@@ -1,23 +1,28 @@
 import * as fc from "fast-check";
-import type { Access } from "../support/simulated-atlas/organization.ts";
 import type { Settings } from "../support/simulated-atlas/settings.ts";
-import { TROUBLE_KINDS, type Trouble, type TroubleKind, troubleOf, type When } from "./faults.ts";
-import { PEOPLE, withoutTag } from "./people.ts";
+import {
+  type ExternalChange,
+  externalChangeOf,
+  MEMBERSHIP_CHANGE_KINDS,
+  type MembershipChange,
+} from "./external-changes.ts";
+import { FAULT_KINDS, type Fault, type FaultKind, faultOf, type When } from "./faults.ts";
+import { DECLARABLE_PEOPLE, withoutTag } from "./people.ts";
 
 const SLOTS = 5;
 const TEAMS = ["7ea000000000000000000001", "7ea000000000000000000002"];
 const PROJECTS = ["9c0000000000000000000001", "9c0000000000000000000002"];
 
-/** What a program says of a person, as a user may write it. */
+/** What a program declares of a person. */
 export interface Declaration {
-  /** Which person, by number. */
+  /** Index of the person. */
   person: number;
   /** Whether the address is written in capitals. */
-  shouted: boolean;
-  /** Whether it is the address to which they may change in Atlas. */
-  moved: boolean;
+  upperCase: boolean;
+  /** Whether it is the address to which the person may change in Atlas. */
+  isChanged: boolean;
   roles: string[];
-  /** What is left out is not managed. */
+  /** An omitted list is not managed. */
   teamIds: string[] | undefined;
   groupRoleAssignments: { groupId: string; roles: string[] }[] | undefined;
   onAccepted: "fail" | "retain" | "manage";
@@ -26,10 +31,7 @@ export interface Declaration {
   deleteBeforeReplace: boolean | undefined;
 }
 
-/**
- * An edit of the program: a resource, by number, is declared, changed, removed or renamed; or all of them are, as
- * those of a list that is named by position are where somebody is inserted or removed at the front.
- */
+/** A change of the program. `slot` is the number of a resource; "shift" renumbers all resources, as in a list. */
 export type Edit =
   | { edit: "declare"; slot: number; declaration: Declaration }
   | { edit: "change"; slot: number; changes: Partial<Declaration> }
@@ -37,28 +39,7 @@ export type Edit =
   | { edit: "rename"; slot: number; to: number }
   | { edit: "shift"; by: 1 | -1 };
 
-/** What people do in Atlas; `whom` picks one of those to whom it can be done. */
-export type Act =
-  | { deed: PersonalDeed; whom: number; access: Partial<Access> }
-  | { deed: "retire the invitations API" | "retire some of the invitations API" | "expire the tokens" }
-  | { deed: "wait"; minutes: number };
-
-export type PersonalDeed =
-  | "accept"
-  | "reject"
-  | "expire"
-  | "cancel"
-  | "invite"
-  | "addMember"
-  | "removeMember"
-  | "changeAddress"
-  | "joinBySingleSignOn"
-  | "change";
-
-/** When something happens in the course of a command: once so many requests were sent, or after a wait. */
-export type Moment = number | "a wait";
-
-/** A command of Pulumi, and what happens meanwhile. */
+/** A Pulumi command, and what happens while it runs. */
 export interface Command {
   command: "up" | "up --refresh" | "refresh" | "destroy" | "destroy --refresh";
   parallel: number;
@@ -67,35 +48,36 @@ export interface Command {
   plansFirst: boolean;
   replaced: number[];
   targets: number[] | undefined;
-  /** Each strikes the first request from then on that it fits, or the first that is not a GET. */
-  troubles: { at: number; spares: "nothing" | "GET"; trouble: Trouble }[];
-  acts: { at: Moment; act: Act }[];
-  /** The process is killed, before the request is done or before its answer is read. */
+  /** Each affects the first request, from number `at` on, to which it applies and whose method it does not spare. */
+  faults: { at: number; spares: "nothing" | "GET"; fault: Fault }[];
+  /** Each is applied at the request of this number, or after a pause in the requests. */
+  externalChanges: { at: number | "a wait"; external: ExternalChange }[];
+  /** The process is killed before the request is carried out, or before its response is read. */
   killed: { at: number; when: When } | undefined;
 }
 
-/** The program is edited, people act, and then somebody runs a command. */
-export interface Round {
-  /** The second one is another program, which may declare the same people. */
+/** Edits of the program and external changes, followed by a command. */
+export interface Step {
+  /** Stack 1 has another program, which may declare the same people. */
   stack: 0 | 1;
   edits: Edit[];
-  acts: Act[];
+  externalChanges: ExternalChange[];
   command: Command;
 }
 
-/** Everything that makes a run, and makes it the same each time. */
-export interface Story {
-  generation: "v1.0" | "v2" | "users";
+/** Determines a run completely. */
+export interface Scenario {
+  invitationsApi: "v1.0" | "v2" | "users";
   credentials: "apiKey" | "serviceAccount" | "accessToken";
   organizations: number;
   settings: Partial<Settings>;
-  /** For the latencies, and for the jitter in waits. */
+  /** For the latencies, and for the jitter of waits. */
   seed: number;
-  /** The program at first, by slot. */
+  /** The first program, by slot. */
   program: Declaration[];
-  /** Whether the program is up before the first round. */
+  /** Whether an `up` of the first program precedes the steps. */
   isUp: boolean;
-  rounds: Round[];
+  steps: Step[];
 }
 
 const roles = fc.array(fc.constantFrom("ORG_MEMBER", "ORG_OWNER", "ORG_READ_ONLY"), {
@@ -112,15 +94,12 @@ const groupRoleAssignments = fc.array(
   { maxLength: 2 },
 );
 
-const access: fc.Arbitrary<Partial<Access>> = fc.record(
-  { roles, teamIds, groupRoleAssignments },
-  { requiredKeys: [] },
-);
+const access = fc.record({ roles, teamIds, groupRoleAssignments }, { requiredKeys: [] });
 
 const declarationModel: { [Name in keyof Declaration]: fc.Arbitrary<Declaration[Name]> } = {
-  person: fc.nat(PEOPLE - 1),
-  shouted: fc.boolean(),
-  moved: fc.constantFrom(false, false, false, false, false, true),
+  person: fc.nat(DECLARABLE_PEOPLE - 1),
+  upperCase: fc.boolean(),
+  isChanged: fc.constantFrom(false, false, false, false, false, true),
   roles,
   teamIds: fc.option(teamIds, { nil: undefined }),
   groupRoleAssignments: fc.option(groupRoleAssignments, { nil: undefined }),
@@ -131,19 +110,10 @@ const declarationModel: { [Name in keyof Declaration]: fc.Arbitrary<Declaration[
 
 const slot = fc.nat(SLOTS - 1);
 const declaration = fc.record(declarationModel);
+const changes = fc.record(declarationModel, { requiredKeys: [] });
 const edit: fc.Arbitrary<Edit> = fc.oneof(
-  {
-    weight: 1,
-    arbitrary: fc.record({ edit: fc.constant("declare" as const), slot, declaration }),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      edit: fc.constant("change" as const),
-      slot,
-      changes: fc.record(declarationModel, { requiredKeys: [] }),
-    }),
-  },
+  { weight: 1, arbitrary: fc.record({ edit: fc.constant("declare" as const), slot, declaration }) },
+  { weight: 4, arbitrary: fc.record({ edit: fc.constant("change" as const), slot, changes }) },
   { weight: 1, arbitrary: fc.record({ edit: fc.constant("remove" as const), slot }) },
   { weight: 1, arbitrary: fc.record({ edit: fc.constant("rename" as const), slot, to: slot }) },
   {
@@ -152,42 +122,13 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
   },
 );
 
-// Besides accepting, which is what invitations are for.
-const OTHER_DEEDS: PersonalDeed[] = [
-  "reject",
-  "expire",
-  "cancel",
-  "invite",
-  "addMember",
-  "removeMember",
-  "changeAddress",
-  "joinBySingleSignOn",
-  "change",
-];
-
-function actOf(deeds: PersonalDeed[]): fc.Arbitrary<Act> {
-  return fc.oneof(
-    { weight: 30, arbitrary: fc.record({ deed: fc.constantFrom(...deeds), whom: fc.nat(11), access }) },
-    { weight: 1, arbitrary: fc.constant({ deed: "retire the invitations API" as const }) },
-    { weight: 1, arbitrary: fc.constant({ deed: "retire some of the invitations API" as const }) },
-    { weight: 2, arbitrary: fc.constant({ deed: "expire the tokens" as const }) },
-    {
-      weight: 3,
-      arbitrary: fc.record({
-        deed: fc.constant("wait" as const),
-        minutes: fc.constantFrom(2, 61, 31 * 24 * 60),
-      }),
-    },
-  );
-}
-
 const at = fc.nat(15);
 
-function commandOf(act: fc.Arbitrary<Act>, trouble: fc.Arbitrary<Trouble>): fc.Arbitrary<Command> {
-  const spares = fc.constantFrom<("nothing" | "GET")[]>("nothing", "GET");
-  const moment = fc.oneof(at, fc.constant("a wait" as const));
-  return fc.record({
-    command: fc.constantFrom<Command["command"][]>(
+function commandOf(external: fc.Arbitrary<ExternalChange>, fault: fc.Arbitrary<Fault>) {
+  const spares = fc.constantFrom("nothing", "GET");
+  const atOrWait = fc.oneof(at, fc.constant("a wait" as const));
+  return fc.record<Command>({
+    command: fc.constantFrom(
       ...Array<"up">(6).fill("up"),
       "up --refresh",
       "up --refresh",
@@ -202,12 +143,12 @@ function commandOf(act: fc.Arbitrary<Act>, trouble: fc.Arbitrary<Trouble>): fc.A
     plansFirst: fc.boolean(),
     replaced: fc.oneof(fc.constant<number[]>([]), fc.constant<number[]>([]), fc.uniqueArray(slot)),
     targets: fc.option(fc.uniqueArray(slot, { minLength: 1 }), { nil: undefined, freq: 8 }),
-    troubles: fc.array(fc.record({ at, spares, trouble }), { maxLength: 6 }),
-    acts: fc.oneof(
-      fc.constant<Command["acts"]>([]),
-      fc.array(fc.record({ at: moment, act }), { maxLength: 8 }),
+    faults: fc.array(fc.record({ at, spares, fault }), { maxLength: 6 }),
+    externalChanges: fc.oneof(
+      fc.constant<Command["externalChanges"]>([]),
+      fc.array(fc.record({ at: atOrWait, external }), { maxLength: 8 }),
     ),
-    killed: fc.option(fc.record({ at, when: fc.constantFrom<When[]>("before", "after") }), {
+    killed: fc.option(fc.record({ at, when: fc.constantFrom("before", "after") }), {
       nil: undefined,
       freq: 3,
     }),
@@ -221,7 +162,7 @@ const settings: fc.Arbitrary<Partial<Settings>> = fc.record(
     newIdOnAcceptance: fc.boolean(),
     secondInvite: fc.constantFrom("replace", "keep", "refuse"),
     storesUsername: fc.constant(withoutTag),
-    usersConflict: fc.constantFrom<Settings["usersConflict"][]>(409, 400),
+    usersConflict: fc.constantFrom(409, 400),
     listsExpired: fc.boolean(),
     showsPendingBesideActive: fc.boolean(),
     ignoresOnCreate: fc.subarray<Settings["ignoresOnCreate"][number]>(["teamIds", "groupRoleAssignments"]),
@@ -240,39 +181,42 @@ const settings: fc.Arbitrary<Partial<Settings>> = fc.record(
   { requiredKeys: [] },
 );
 
-/** A story in which nothing but this happens: where everything may, no one thing goes far. */
-function storyOf(deeds: PersonalDeed[], kinds: TroubleKind[]): fc.Arbitrary<Story> {
-  const act = actOf(deeds);
-  const round = fc.record({
-    stack: fc.constantFrom<(0 | 1)[]>(0, 0, 0, 0, 1),
+/** A scenario with these kinds of changes and faults only: with all kinds at once, each one occurs too rarely. */
+function scenarioOf(changeKinds: MembershipChange[], faultKinds: FaultKind[]) {
+  const external = externalChangeOf(changeKinds, access);
+  const step = fc.record<Step>({
+    stack: fc.constantFrom(0, 0, 0, 0, 1),
     edits: fc.array(edit, { maxLength: 4 }),
-    acts: fc.array(act, { maxLength: 4 }),
-    command: commandOf(act, troubleOf(kinds)),
+    externalChanges: fc.array(external, { maxLength: 4 }),
+    command: commandOf(external, faultOf(faultKinds)),
   });
-  return fc.record({
-    // The users API is the one that can do harm.
-    generation: fc.constantFrom("v2", "users", "v1.0", "users"),
+  return fc.record<Scenario>({
+    // Twice as often the users API, whose requests can remove members.
+    invitationsApi: fc.constantFrom("v2", "users", "v1.0", "users"),
     credentials: fc.constantFrom("apiKey", "serviceAccount", "accessToken"),
     organizations: fc.constantFrom(1, 2),
     settings,
     seed: fc.noShrink(fc.integer()),
     program: fc.array(declaration, { minLength: 1, maxLength: SLOTS }),
     isUp: fc.boolean(),
-    rounds: fc.array(round, { minLength: 1, maxLength: 6 }),
+    steps: fc.array(step, { minLength: 1, maxLength: 6 }),
   });
 }
 
-// Without the bias to what is least and greatest, which would tell much the same story again and again.
-export const story: fc.Arbitrary<Story> = fc.noBias(
+// Without the bias towards extreme values, which would generate similar scenarios again and again.
+export const scenario: fc.Arbitrary<Scenario> = fc.noBias(
   fc
-    .tuple(fc.subarray(OTHER_DEEDS), fc.subarray(TROUBLE_KINDS, { minLength: 1 }))
-    .chain(([deeds, kinds]) => storyOf(["accept", ...deeds], kinds))
-    .map(withFittingCredentials),
+    .tuple(
+      fc.subarray(MEMBERSHIP_CHANGE_KINDS.filter((kind) => kind !== "accept")),
+      fc.subarray(FAULT_KINDS, { minLength: 1 }),
+    )
+    .chain(([changeKinds, faultKinds]) => scenarioOf(["accept", ...changeKinds], faultKinds))
+    .map(withUsableCredentials),
 );
 
-/** The oldest API takes API keys only. Nobody but the user can renew an access token: it has to last. */
-function withFittingCredentials(story: Story): Story {
-  if (story.generation === "v1.0") return { ...story, credentials: "apiKey" };
-  if (story.credentials !== "accessToken") return story;
-  return { ...story, settings: { ...story.settings, tokenLifetimeS: 1_000_000 } };
+/** v1.0 accepts API keys only. Only the user can renew an access token, so it must not expire. */
+function withUsableCredentials(scenario: Scenario): Scenario {
+  if (scenario.invitationsApi === "v1.0") return { ...scenario, credentials: "apiKey" };
+  if (scenario.credentials !== "accessToken") return scenario;
+  return { ...scenario, settings: { ...scenario.settings, tokenLifetimeS: 1_000_000 } };
 }
