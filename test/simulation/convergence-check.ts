@@ -1,6 +1,7 @@
 import type { Person } from "../support/simulated-atlas/organization.ts";
 import type { Settings } from "../support/simulated-atlas/settings.ts";
 import {
+  argsOf,
   type EngineModel,
   type FailedOperation,
   InvariantViolation,
@@ -8,20 +9,14 @@ import {
   type Properties,
   type Resource,
 } from "./engine-model.ts";
-import {
-  argsIn,
-  type InvitationArgs,
-  isSameAccess,
-  mismatchWithDeclaration,
-  mismatchWithState,
-} from "./expectations.ts";
+import { isSameAccess, mismatchWithDeclaration, mismatchWithState } from "./expectations.ts";
 import { isOtherSpelling } from "./invariants.ts";
-import { isConflict, MESSAGES } from "./lifecycle-errors.ts";
+import { MESSAGES } from "./lifecycle-errors.ts";
 import type { SimulatedEndpoints } from "./simulated-endpoints.ts";
 
 /** A person who is declared or stored, and what Atlas has about them. */
 interface Subject {
-  args: InvitationArgs;
+  args: Properties;
   person: Person | undefined;
 }
 
@@ -37,10 +32,9 @@ export function checkConverged(
   program: Program,
   { stack, pendingDeletes }: Pick<EngineModel, "stack" | "pendingDeletes">,
   errors: readonly FailedOperation[],
-  isExcluded: (args: InvitationArgs) => boolean,
+  isExcluded: (args: Properties) => boolean,
 ): void {
-  const find = (properties: Properties, ids: Properties = {}): Subject => {
-    const args = argsIn(properties);
+  const find = (args: Properties, ids?: Properties): Subject => {
     return { args, person: atlas.find(args.orgId, { ...ids, ...args }) };
   };
   const mismatchOf = (name: string): string | undefined => {
@@ -49,7 +43,7 @@ export function checkConverged(
     const stored = isStored ? find(resource.outputs) : undefined;
     const args = program.get(name)?.args;
     if (stored && atlas.isAmbiguous(stored.args.orgId, { ...stored.args })) return undefined;
-    if ((args && isExcluded(argsIn(args))) || (stored && isExcluded(stored.args))) return undefined;
+    if ((args && isExcluded(args)) || (stored && isExcluded(stored.args))) return undefined;
     const isSamePerson = stored?.args.username === String(args?.username).toLowerCase();
     const declared = args && find(args, isSamePerson ? resource?.outputs : undefined);
     const failed = errors.find(({ operation: { resource, reason } }) => {
@@ -65,7 +59,7 @@ export function checkConverged(
     if (mismatch) throw new InvariantViolation(`${name} does not converge: ${mismatch}`);
   }
   for (const { name, old } of pendingDeletes) {
-    if (isExcluded(argsIn(old.outputs))) continue;
+    if (isExcluded(old.outputs)) continue;
     const failed = errors.find(({ operation }) => operation.stored === old.outputs);
     const mismatch = failed ? unexpectedError(atlas, failed) : "it is not deleted";
     if (mismatch) throw new InvariantViolation(`the replaced ${name} does not converge: ${mismatch}`);
@@ -86,7 +80,7 @@ function unfulfilled(
   }
   const isOver = person?.status === "INVITATION_EXPIRED" || person?.status === "INVITATION_REJECTED";
   if (isOver || (person?.status === "ACTIVE" && args.onAccepted !== "manage")) {
-    const isStored = isSameAccess(argsIn(stored.inputs), args);
+    const isStored = isSameAccess(stored.inputs, args);
     return isStored ? undefined : `a change of ${args.username} had neither an effect nor an error`;
   }
   return mismatchWithDeclaration(args, person, "create", settings);
@@ -97,14 +91,14 @@ function unexpectedError(
   atlas: SimulatedEndpoints,
   { operation, error }: FailedOperation,
 ): string | undefined {
-  const { kind, inputs, stored } = operation;
-  const { orgId, username, onAccepted, reinviteExpired } = argsIn(inputs ?? stored);
+  const { kind, stored } = operation;
+  const { orgId, username, onAccepted, reinviteExpired } = argsOf(operation);
   const person = atlas.find(orgId, { ...stored, username });
   const status = person?.status;
   const isExpected = {
     create:
       (status === "ACTIVE" && onAccepted === "fail" && MESSAGES.alreadyMember.test(error.message)) ||
-      (person !== undefined && isOtherSpelling(person, operation) && isConflict(error)),
+      (person !== undefined && isOtherSpelling(person, operation) && MESSAGES.conflict.test(error.message)),
     delete:
       (status === "ACTIVE" && onAccepted === "fail" && MESSAGES.cannotDelete.test(error.message)) ||
       MESSAGES.declarerNotCreated.test(error.message),

@@ -1,7 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { isDeepStrictEqual } from "node:util";
+import type { Command, InvitationArgs } from "./scenario.ts";
 
-export type Properties = Record<string, unknown>;
+/** The inputs or the outputs of a resource. */
+export type Properties = InvitationArgs & Record<string, unknown>;
 
 /** An invariant of the provider, or of the protocol with the engine, is violated. */
 export class InvariantViolation extends Error {
@@ -25,17 +27,13 @@ export interface Resource {
   pendingReplacement?: boolean;
 }
 
-export type DeleteReason = "undeclared" | "replaced" | "replaced by force" | "before its replacement";
+type DeleteReason = "undeclared" | "replaced" | "replaced by force" | "before its replacement";
 
 /** A resource that was replaced by a new one, and is still to be deleted. */
-export interface PendingDelete {
-  name: string;
-  old: Resource;
-  reason: DeleteReason;
-}
+type PendingDelete = { name: string; old: Resource; reason: DeleteReason };
 
 /** A resource as the program declares it. */
-export interface Registration {
+interface Registration {
   args: Properties;
   /** The resource option. @default what the provider answers to `diff` */
   deleteBeforeReplace?: boolean | undefined;
@@ -48,12 +46,17 @@ export interface Operation {
   kind: "create" | "read" | "update" | "delete";
   resource: string;
   /** The new inputs, for create and update. */
-  inputs?: Properties;
+  inputs?: Properties | undefined;
   /** The stored outputs and inputs, for all but create. */
   stored?: Properties;
   storedInputs?: Properties;
   /** For delete. */
   reason?: DeleteReason;
+}
+
+/** The new inputs, or the stored outputs. */
+export function argsOf({ inputs, stored }: Operation): Properties {
+  return (inputs ?? stored) as Properties;
 }
 
 export type OperationResult = { error: unknown } | { result: unknown };
@@ -86,32 +89,17 @@ export interface EngineOptions {
   onEnd: (operation: Operation, result: OperationResult) => void;
 }
 
-export interface CommandOptions {
-  /** The most resources that are processed at the same time. */
-  parallel: number;
-  continueOnError: boolean;
-  /** The only resources that the command processes. @default all */
-  targets?: ReadonlySet<string> | undefined;
-}
-
-export interface UpOptions extends CommandOptions {
-  refresh: boolean;
-  /** Whether all checks and diffs run before the first change, or each immediately before its own change. */
-  plansFirst: boolean;
+export type CommandOptions = Pick<Command, "command" | "parallel" | "continueOnError" | "plansFirst"> & {
+  /** The only resources that the command processes. */
+  isTarget: (name: string) => boolean;
   /** Resources to replace whatever their inputs: `--target-replace`, or `pulumi state taint`. */
-  replaced: ReadonlySet<string>;
-}
+  isReplaced: (name: string) => boolean;
+};
 
-export interface FailedOperation {
-  operation: Operation;
-  error: Error;
-}
+export type FailedOperation = { operation: Operation; error: Error };
 
 /** How many changes a command made or tried, and which operations failed. */
-export interface Outcome {
-  changes: number;
-  errors: FailedOperation[];
-}
+export type Outcome = { changes: number; errors: FailedOperation[] };
 
 const SERIALIZED_PROVIDER = "the serialized provider";
 
@@ -134,38 +122,32 @@ export class EngineModel {
     this.#options = options;
   }
 
-  up(program: Program, options: UpOptions): Promise<Outcome> {
-    return this.#command(options, async () => {
-      const registrations = [...program].filter(([name]) => isTarget(name, options));
-      const changes: (() => Promise<void>)[] = [];
-      const plan = async ([name, registration]: [string, Registration]) => {
-        const change = await this.#plan(name, registration, options.replaced.has(name));
-        if (!options.plansFirst) await change();
-        changes.push(change);
-      };
-      // The engine plans one resource after the other (step_generator.go).
-      await this.#inParallel(options.plansFirst ? { ...options, parallel: 1 } : options, registrations, plan);
-      if (options.plansFirst) await this.#inParallel(options, changes, (change) => change());
-      const undeclared = [...this.stack.keys()].filter((name) => !program.has(name));
-      await this.#deleteAll(options, undeclared);
-    });
-  }
-
-  refresh(options: CommandOptions): Promise<Outcome> {
-    return this.#command({ ...options, refresh: true }, async () => {});
-  }
-
-  destroy(options: CommandOptions & { refresh: boolean }): Promise<Outcome> {
-    return this.#command(options, () => this.#deleteAll(options, [...this.stack.keys()]));
-  }
-
-  /** An error of the refresh ends the command (deployment_executor.go, Execute). */
-  async #command(options: CommandOptions & { refresh: boolean }, run: () => Promise<void>): Promise<Outcome> {
+  /** @param program - For `up`. */
+  async execute(program: Program, options: CommandOptions): Promise<Outcome> {
+    const { command } = options;
     this.#outcome = { changes: 0, errors: [] };
     this.#isStopped = false;
-    if (options.refresh) await this.#refreshAll(options);
-    if (this.#outcome.errors.length === 0) await run();
+    if (command.endsWith("refresh")) await this.#refreshAll(options);
+    // An error of the refresh ends the command (deployment_executor.go, Execute).
+    if (command === "refresh" || this.#outcome.errors.length > 0) return this.#outcome;
+    const isUp = command.startsWith("up");
+    if (isUp) await this.#registerAll(program, options);
+    await this.#deleteAll(options, (name) => !isUp || !program.has(name));
     return this.#outcome;
+  }
+
+  async #registerAll(program: Program, options: CommandOptions): Promise<void> {
+    const registrations = [...program].filter(([name]) => options.isTarget(name));
+    const changes: (() => Promise<void>)[] = [];
+    const plan = async ([name, registration]: [string, Registration]) => {
+      const change = await this.#plan(name, registration, options.isReplaced(name));
+      if (!options.plansFirst) await change();
+      changes.push(change);
+    };
+    if (!options.plansFirst) return this.#inParallel(options, registrations, plan);
+    // The engine plans one resource after the other (step_generator.go).
+    await this.#inParallel({ ...options, parallel: 1 }, registrations, plan);
+    await this.#inParallel(options, changes, (change) => change());
   }
 
   /** After an error, nothing more is started, unless the user wants to continue (step_executor.go). */
@@ -196,7 +178,7 @@ export class EngineModel {
     const resources = [
       ...[...this.stack].map(([name, old]) => ({ name, old, pendingDelete: undefined })),
       ...[...this.pendingDeletes].map((pendingDelete) => ({ ...pendingDelete, pendingDelete })),
-    ].filter(({ name, old }) => isTarget(name, options) && !old.pendingReplacement);
+    ].filter(({ name, old }) => options.isTarget(name) && !old.pendingReplacement);
     const refresh = async ({ name, old, pendingDelete }: (typeof resources)[number]) => {
       const now = await this.#read(name, old);
       if (isDeepStrictEqual(now, old)) return;
@@ -216,7 +198,7 @@ export class EngineModel {
   /** step.go, RefreshStep.Apply. */
   async #read(name: string, old: Resource): Promise<Resource | undefined> {
     const read = await this.#call({ kind: "read", resource: name, ...storedOf(old) }, (provider) =>
-      provider.read(old.id, copyOf(old.outputs)),
+      provider.read(old.id, structuredClone(old.outputs)),
     );
     if (!read.id) return undefined;
     const now = {
@@ -226,7 +208,7 @@ export class EngineModel {
     };
     // To display the change, the engine compares the result with the old inputs.
     const { provider } = this.#options.processOf(name);
-    await provider.diff(now.id, copyOf(now.outputs), copyOf(old.inputs));
+    await provider.diff(now.id, structuredClone(now.outputs), structuredClone(old.inputs));
     return now;
   }
 
@@ -239,8 +221,8 @@ export class EngineModel {
       __provider: SERIALIZED_PROVIDER,
       __resource: `urn:pulumi:${this.#options.stackName}::${name}`,
     };
-    const check = async (olds: Properties) => {
-      const { inputs, failures } = await provider.check(copyOf(olds), copyOf(news));
+    const check = async (olds: Partial<Properties>) => {
+      const { inputs, failures } = await provider.check(structuredClone(olds), structuredClone(news));
       if (failures?.length)
         throw new InvariantViolation(`check of ${name} fails: ${JSON.stringify(failures)}`);
       return received(inputs, news);
@@ -251,7 +233,7 @@ export class EngineModel {
       return () => this.#create(name, inputs, old, registration.deleteBeforeReplace, reason);
     }
     const inputs = await check(old.inputs);
-    const diff = await provider.diff(old.id, copyOf(old.outputs), copyOf(inputs));
+    const diff = await provider.diff(old.id, structuredClone(old.outputs), structuredClone(inputs));
     const hasChanges = diff.changes ?? !isDeepStrictEqual(old.inputs, inputs);
     if (old.pendingReplacement || (hasChanges && diff.replaces?.length)) {
       const newInputs = await check({});
@@ -262,7 +244,7 @@ export class EngineModel {
     return async () => {
       const operation = { kind: "update", resource: name, inputs, ...storedOf(old) } as const;
       const { outs } = await this.#call(operation, (provider) =>
-        provider.update(old.id, copyOf(old.outputs), copyOf(inputs)),
+        provider.update(old.id, structuredClone(old.outputs), structuredClone(inputs)),
       );
       this.stack.set(name, { id: old.id, inputs, outputs: received(outs ?? {}, inputs) });
     };
@@ -286,12 +268,13 @@ export class EngineModel {
     };
     try {
       const { id, outs } = await this.#call({ kind: "create", resource: name, inputs }, (provider) =>
-        provider.create(copyOf(inputs)),
+        provider.create(structuredClone(inputs)),
       );
       isCreated({ id: checkedId(id), inputs, outputs: received(outs ?? {}, inputs) });
     } catch (error) {
       // After a partial failure, the resource is stored with the properties of the error (grpcResponseFromError).
-      const { id, properties = {}, reasons = [] } = partialFailure(error);
+      if (!(error instanceof OperationError)) throw error;
+      const { id, properties, reasons } = error.cause as PartialFailure;
       if (id) {
         if (!properties.__provider) throw new InvariantViolation(`${name} can never be deleted`);
         isCreated({ id: checkedId(id), inputs, outputs: received(properties), initErrors: reasons });
@@ -301,16 +284,14 @@ export class EngineModel {
   }
 
   /** Deletes replaced and undeclared resources together (deployment_executor.go, performPostSteps). */
-  async #deleteAll(options: CommandOptions, undeclared: string[]): Promise<void> {
-    const replaced = [...this.pendingDeletes].filter(({ name }) => isTarget(name, options));
+  async #deleteAll(options: CommandOptions, isUndeclared: (name: string) => boolean): Promise<void> {
+    const undeclared = [...this.stack].filter(([name]) => isUndeclared(name) && options.isTarget(name));
+    const replaced = [...this.pendingDeletes].filter(({ name }) => options.isTarget(name));
     const deletions = [
-      ...undeclared
-        .filter((name) => isTarget(name, options))
-        .map((name) => async () => {
-          const old = this.stack.get(name) as Resource;
-          if (!old.pendingReplacement) await this.#delete(name, old, "undeclared");
-          this.stack.delete(name);
-        }),
+      ...undeclared.map(([name, old]) => async () => {
+        if (!old.pendingReplacement) await this.#delete(name, old, "undeclared");
+        this.stack.delete(name);
+      }),
       ...replaced.map((pendingDelete) => async () => {
         await this.#delete(pendingDelete.name, pendingDelete.old, pendingDelete.reason);
         this.pendingDeletes.delete(pendingDelete);
@@ -321,7 +302,7 @@ export class EngineModel {
 
   #delete(name: string, old: Resource, reason: DeleteReason): Promise<void> {
     const operation = { kind: "delete", resource: name, ...storedOf(old), reason } as const;
-    return this.#call(operation, (provider) => provider.delete(old.id, copyOf(old.outputs)));
+    return this.#call(operation, (provider) => provider.delete(old.id, structuredClone(old.outputs)));
   }
 
   async #call<Result>(operation: Operation, run: (provider: Provider) => Promise<Result>): Promise<Result> {
@@ -342,23 +323,11 @@ export class EngineModel {
   }
 }
 
-function isTarget(name: string, { targets }: CommandOptions): boolean {
-  return !targets || targets.has(name);
-}
-
 function storedOf({ outputs, inputs }: Resource) {
   return { stored: outputs, storedInputs: inputs };
 }
 
-/** The error of a creation that was carried out in part. */
-function partialFailure(error: unknown): { id?: string; properties?: Properties; reasons?: string[] } {
-  return error instanceof OperationError ? (error.cause as object) : {};
-}
-
-/** Nothing is shared with the plugin. */
-function copyOf(properties: Properties): Properties {
-  return structuredClone(properties);
-}
+type PartialFailure = { id?: string; properties: Properties; reasons: string[] };
 
 /**
  * The properties as JSON: the plugin host fails on undefined, at any depth, and only after Atlas has done the work.

@@ -1,6 +1,7 @@
-import type { Person } from "../support/simulated-atlas/organization.ts";
-import { defaultSettings, type Settings } from "../support/simulated-atlas/settings.ts";
+import type { Access, Person } from "../support/simulated-atlas/organization.ts";
+import type { Settings } from "../support/simulated-atlas/settings.ts";
 import type { Operation, Properties } from "./engine-model.ts";
+import type { InvitationArgs } from "./scenario.ts";
 
 /*
  * What a declaration and a stored state say about a person in Atlas, compared by other means than those of the
@@ -10,27 +11,10 @@ import type { Operation, Properties } from "./engine-model.ts";
 type Field = "roles" | "teamIds" | "groupRoleAssignments";
 const FIELDS: readonly Field[] = ["roles", "teamIds", "groupRoleAssignments"];
 
-/** Access that is granted or declared; an omitted field is not managed. */
-interface DeclaredAccess {
-  roles: string[];
-  teamIds?: string[] | undefined;
-  groupRoleAssignments?: { groupId: string; roles: string[] }[] | undefined;
-}
-
-/** The arguments that a resource declares or stores about a person. */
-export type InvitationArgs = DeclaredAccess & {
-  orgId: string;
-  username: string;
-  onAccepted: "fail" | "retain" | "manage";
-  reinviteExpired: boolean;
-};
-
-export function argsIn(properties: Properties | undefined): InvitationArgs {
-  return properties as unknown as InvitationArgs;
-}
+type DeclaredAccess = { [Name in Field]?: Access[Name] | undefined };
 
 /** The grants of one field, one text for each. */
-function grantsIn(field: Field, access: Partial<DeclaredAccess> | undefined): string[] {
+function grantsIn(field: Field, access: DeclaredAccess | undefined): string[] {
   if (field !== "groupRoleAssignments") return access?.[field] ?? [];
   const assignments = access?.groupRoleAssignments ?? [];
   return assignments.flatMap(({ groupId, roles }) => roles.map((role) => `${role} of ${groupId}`));
@@ -40,17 +24,23 @@ function without(some: readonly string[], others: readonly string[]): string[] {
   return some.filter((one) => !others.includes(one));
 }
 
-/** Whether the person has what is declared, and nothing else but what Atlas adds or does not take away. */
+/**
+ * Whether the person has what is declared, and nothing else but what Atlas adds or does not take away.
+ *
+ * @param planned - The stored access, if only that may be taken away: no plan can have named the rest.
+ */
 function grantsDeclared(
   found: DeclaredAccess,
   declared: DeclaredAccess,
-  { addsRoles, ignoresOnUpdate }: Pick<Settings, "addsRoles" | "ignoresOnUpdate"> = defaultSettings,
+  { addsRoles, ignoresOnUpdate }: Settings,
+  planned: DeclaredAccess | undefined,
 ): boolean {
   return FIELDS.every((field) => {
     if (declared[field] === undefined) return true;
     const [has, wanted] = [grantsIn(field, found), grantsIn(field, declared)];
     const surplus = ignoresOnUpdate.includes(field) ? [] : without(has, [...wanted, ...addsRoles]);
-    return without(wanted, has).length + surplus.length === 0;
+    const isTaken = (grant: string) => !planned || grantsIn(field, planned).includes(grant);
+    return without(wanted, has).length === 0 && !surplus.some(isTaken);
   });
 }
 
@@ -70,8 +60,9 @@ export function mismatchWithDeclaration(
   person: Person | undefined,
   kind: "create" | "update",
   settings: Settings,
+  planned?: DeclaredAccess,
 ): string | undefined {
-  const isAsDeclared = person && grantsDeclared(person, declared, settings);
+  const isAsDeclared = person && grantsDeclared(person, declared, settings, planned);
   switch (person?.status) {
     case "PENDING":
       return isAsDeclared ? undefined : "the access of the invitation is not as declared";
@@ -106,7 +97,7 @@ export function mismatchWithState(
   if (person.status !== "ACTIVE" && stored.createdAt !== person.createdAt) return "the createdAt is wrong";
   if (person.expiresAt && stored.expiresAt !== person.expiresAt) return "the expiresAt is wrong";
   const isAccessStored = person.status === "PENDING" || person.status === "ACTIVE";
-  return isAccessStored && !isSameAccess(argsIn(stored), person) ? "the stored access is wrong" : undefined;
+  return isAccessStored && !isSameAccess(stored, person) ? "the stored access is wrong" : undefined;
 }
 
 /**
@@ -114,11 +105,11 @@ export function mismatchWithState(
  * others have changed since is left to a refresh. Undefined if there are none.
  */
 export function requestedChanges(
-  stored: InvitationArgs,
-  storedInputs: InvitationArgs,
-  declared: InvitationArgs,
+  stored: Properties,
+  storedInputs: Properties,
+  declared: Properties,
 ): InvitationArgs | undefined {
-  const isMember = (stored as unknown as Properties).status === "ACCEPTED";
+  const isMember = stored.status === "ACCEPTED";
   const isNewlyManaged = isMember && declared.onAccepted === "manage" && stored.onAccepted !== "manage";
   if (isNewlyManaged && FIELDS.some((field) => declared[field] && !isSameField(field, stored, declared))) {
     return declared;
@@ -134,46 +125,24 @@ export function requestedChanges(
   return { ...declared, ...Object.fromEntries(unsent.map((field) => [field, undefined])) };
 }
 
-/** A member without what others gave them since the last refresh: no plan can have named it. */
-export function withoutUnplanned(person: Person, stored: DeclaredAccess, declared: DeclaredAccess): Person {
-  const isPlanned = (field: Field) => {
-    const known = [...grantsIn(field, stored), ...grantsIn(field, declared)];
-    return (grant: string) => known.includes(grant);
-  };
-  return {
-    ...person,
-    roles: person.roles.filter(isPlanned("roles")),
-    teamIds: person.teamIds.filter(isPlanned("teamIds")),
-    groupRoleAssignments: person.groupRoleAssignments.map(({ groupId, roles }) => {
-      const isKnown = isPlanned("groupRoleAssignments");
-      return { groupId, roles: roles.filter((role) => isKnown(`${role} of ${groupId}`)) };
-    }),
-  };
-}
-
 /** Checks what one request of an operation changed: only what is declared, or was declared before. */
 export function mismatchWithChange(
   before: Person,
   after: Person,
-  { kind, inputs, stored, storedInputs }: Operation,
+  { inputs: declared, stored, storedInputs }: Operation,
   { addsRoles, omittedOnUpdate }: Settings,
 ): string | undefined {
-  if (kind !== "create" && kind !== "update") return "was changed";
+  if (!declared) return "was changed";
   if (after.status !== before.status) return `became ${after.status}`;
-  const declared = argsIn(inputs);
   if (after.status === "ACTIVE" && declared.onAccepted !== "manage") {
     return `is a member, and was changed under "${declared.onAccepted}"`;
   }
-  const isAsPlanned = after.status === "ACTIVE" && argsIn(stored)?.onAccepted === "manage";
+  const isAsPlanned = after.status === "ACTIVE" && stored?.onAccepted === "manage";
   for (const field of FIELDS) {
-    const [had, has, wanted] = [before, after, declared].map((access) => grantsIn(field, access)) as [
-      string[],
-      string[],
-      string[],
-    ];
+    const [had, has, wanted] = [grantsIn(field, before), grantsIn(field, after), grantsIn(field, declared)];
     // The plan of a field that is declared for the first time shows the outputs.
-    const isNew = storedInputs && argsIn(storedInputs)[field] === undefined;
-    const planned = grantsIn(field, argsIn(isNew && declared[field] ? stored : storedInputs));
+    const isNew = storedInputs && storedInputs[field] === undefined;
+    const planned = grantsIn(field, isNew && declared[field] ? stored : storedInputs);
     const mayReset = omittedOnUpdate === "reset" && field !== "roles";
     const undeclared = without(has, [...had, ...wanted, ...addsRoles])[0];
     if (undeclared && !mayReset) return `was given ${undeclared}, which is not declared`;

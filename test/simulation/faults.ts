@@ -15,10 +15,7 @@ const FAULTS = {
     kind: kind("throttle"),
     errorCode: fc.constantFrom("INVITATIONS_RATE_LIMITED_IP", "RATE_LIMITED_IP"),
   }),
-  limit: fc.record({
-    kind: kind("limit"),
-    retryAfter: fc.constantFrom("seconds", "date", "absent"),
-  }),
+  limit: fc.record({ kind: kind("limit"), retryAfter: fc.constantFrom("seconds", "date", "absent") }),
   unavailable: fc.record({
     kind: kind("unavailable"),
     status: fc.constantFrom(408, 500, 502, 503, 504, 524),
@@ -46,7 +43,7 @@ const FAULTS = {
   slow: fc.record({ kind: kind("slow"), seconds: fc.constantFrom(2, 20, 59) }),
 };
 
-type Generated<Arbitrary> = Arbitrary extends fc.Arbitrary<infer Value> ? Value : never;
+export type Generated<Arbitrary> = Arbitrary extends fc.Arbitrary<infer Value> ? Value : never;
 
 export type FaultKind = keyof typeof FAULTS;
 export const FAULT_KINDS = Object.keys(FAULTS) as FaultKind[];
@@ -76,58 +73,55 @@ export function appliesTo({ kind }: Fault, { method, target }: HttpRequest): boo
 export interface Effect {
   when: When;
   delayMs?: number;
-  /** What the client receives; throws a connection error. The response of Atlas is defined only after "after". */
+  /** What the client receives; throws a connection error. Atlas has responded only if `when` is "after". */
   received(response: HttpResponse): HttpResponse;
 }
 
+const EFFECTS: { [Kind in FaultKind]: (fault: Extract<Fault, { kind: Kind }>, now: number) => Effect } = {
+  throttle: ({ errorCode }) => refused(400, errorCode, "Rate limit of 10 invitations per 1 minutes exceeded"),
+  limit: ({ retryAfter }, now) => {
+    const value = retryAfter === "seconds" ? "55" : new Date(now + 55_000).toUTCString();
+    const headers: Record<string, string> = retryAfter === "absent" ? {} : { "Retry-After": value };
+    return refused(429, "RATE_LIMITED", "Too many requests.", headers);
+  },
+  unavailable: ({ when, status, body }) => replaced(when, status, body),
+  refused: ({ status, errorCode }) =>
+    errorCode ? refused(status, errorCode, "No.") : replaced("before", status, ""),
+  cut: ({ when }) => failed(when, connectionError("ECONNRESET", "read ECONNRESET")),
+  silence: ({ when }) => ({
+    ...failed(when, new DOMException("The operation was aborted due to timeout", "TimeoutError")),
+    delayMs: 60_000,
+  }),
+  unsent: () => failed("before", connectionError("ECONNREFUSED", "connect ECONNREFUSED")),
+  "half body": () => ({ when: "after", received: (response) => ({ ...response, text: undefined }) }),
+  garbage: () => ({ when: "after", received: (response) => ({ ...response, text: '{"id":12,' }) }),
+  portal: () => replaced("before", 200, "<html>Please log in</html>"),
+  redirect: () => replaced("before", 307, "", { Location: "https://elsewhere.example.com/" }),
+  slow: ({ seconds }) => ({ when: "after", delayMs: seconds * 1000, received: (response) => response }),
+};
+
 export function effectOf(fault: Fault, now: number): Effect {
-  const replaced = (when: When, response: Partial<HttpResponse> & { status: number }): Effect => {
-    return { when, received: () => ({ headers: {}, text: "", ...response }) };
-  };
-  const failed = (when: When, error: Error): Effect => ({
+  return EFFECTS[fault.kind](fault as never, now);
+}
+
+function replaced(when: When, status: number, text: string, headers: Record<string, string> = {}): Effect {
+  return { when, received: () => ({ status, text, headers }) };
+}
+
+function failed(when: When, error: Error): Effect {
+  return {
     when,
     received: () => {
       throw error;
     },
-  });
-  switch (fault.kind) {
-    case "throttle": {
-      const detail = "Rate limit of 10 invitations per 1 minutes exceeded";
-      return replaced("before", errorResponse(400, fault.errorCode, detail));
-    }
-    case "limit": {
-      const retryAfter = { seconds: "55", date: new Date(now + 55_000).toUTCString(), absent: undefined };
-      const value = retryAfter[fault.retryAfter];
-      const headers: Record<string, string> = value ? { "Retry-After": value } : {};
-      return replaced("before", { ...errorResponse(429, "RATE_LIMITED", "Too many requests."), headers });
-    }
-    case "unavailable":
-      return replaced(fault.when, { status: fault.status, text: fault.body });
-    case "refused": {
-      const { status, errorCode } = fault;
-      return replaced("before", errorCode ? errorResponse(status, errorCode, "No.") : { status });
-    }
-    case "cut":
-      return failed(fault.when, connectionError("ECONNRESET", "read ECONNRESET"));
-    case "unsent":
-      return failed("before", connectionError("ECONNREFUSED", "connect ECONNREFUSED"));
-    case "silence": {
-      const error = new DOMException("The operation was aborted due to timeout", "TimeoutError");
-      return { ...failed(fault.when, error), delayMs: 60_000 };
-    }
-    case "half body":
-      return { when: "after", received: (response) => ({ ...response, text: undefined }) };
-    case "garbage":
-      return { when: "after", received: (response) => ({ ...response, text: '{"id":12,' }) };
-    case "portal":
-      return replaced("before", { status: 200, text: "<html>Please log in</html>" });
-    case "redirect":
-      return replaced("before", { status: 307, headers: { Location: "https://elsewhere.example.com/" } });
-    case "slow":
-      return { when: "after", delayMs: fault.seconds * 1000, received: (response) => response };
-  }
+  };
 }
 
-function errorResponse(status: number, errorCode: string, detail: string) {
-  return { status, text: JSON.stringify({ error: status, errorCode, detail }) };
+function refused(
+  status: number,
+  errorCode: string,
+  detail: string,
+  headers?: Record<string, string>,
+): Effect {
+  return replaced("before", status, JSON.stringify({ error: status, errorCode, detail }), headers);
 }

@@ -1,5 +1,6 @@
 import type { Organization, Person } from "../support/simulated-atlas/organization.ts";
 import {
+  argsOf,
   currentOperation,
   InvariantViolation,
   type Operation,
@@ -8,13 +9,10 @@ import {
   type Properties,
 } from "./engine-model.ts";
 import {
-  argsIn,
-  type InvitationArgs,
   mismatchWithChange,
   mismatchWithDeclaration,
   mismatchWithState,
   requestedChanges,
-  withoutUnplanned,
 } from "./expectations.ts";
 import { KnownEdges, LIST_MAX_AGE_MS } from "./known-edges.ts";
 import { checkError } from "./lifecycle-errors.ts";
@@ -22,13 +20,8 @@ import { personKey } from "./people.ts";
 import type { HttpRequest, HttpResponse } from "./process-stubs.ts";
 import type { SimulatedEndpoints } from "./simulated-endpoints.ts";
 
-interface RunningOperation {
-  startedAt: number;
-  /** Whether another person had the address of the person when the operation began. */
-  isAmbiguous: boolean;
-  /** Whether the provider received the response to an invitation that it sent. */
-  isInvited?: boolean;
-}
+/** `isInvited`: whether the provider received the response to an invitation that it sent. */
+type RunningOperation = { startedAt: number; isAmbiguous: boolean; isInvited?: boolean };
 
 /**
  * Checks that each request changes only what its operation may change, and that each operation that succeeds has the
@@ -74,7 +67,7 @@ export class InvariantChecker {
   }
 
   /** Whether the person may be a member and invited at once: then only the effects of requests are checked. */
-  mayBeMemberAndInvited({ orgId, username }: InvitationArgs): boolean {
+  mayBeMemberAndInvited({ orgId, username }: Properties): boolean {
     return this.#joinedBySingleSignOn.has(personKey(orgId, username));
   }
 
@@ -107,10 +100,10 @@ export class InvariantChecker {
         throw new InvariantViolation(`${person} was invited, and is not in the state`);
       return;
     }
-    if (this.mayBeMemberAndInvited(argsIn(operation.inputs ?? operation.stored))) return;
+    if (this.mayBeMemberAndInvited(argsOf(operation))) return;
     if (isAmbiguous || this.#isAmbiguous(operation)) return;
     if (this.#lastExternalChange(person) >= startedAt - LIST_MAX_AGE_MS) return;
-    const mismatch = this.#mismatchOf(operation, result.result as Properties);
+    const mismatch = this.#mismatchOf(operation, result.result);
     if (mismatch) throw new InvariantViolation(`${operation.kind} of ${person} succeeded, but ${mismatch}`);
   }
 
@@ -141,7 +134,7 @@ export class InvariantChecker {
         after.find(({ userId }) => userId === was.userId) ??
         added.find(({ username }) => organization.sameUsername(username, was.username));
       const isUnchanged = JSON.stringify(is) === JSON.stringify(was);
-      if (isUnchanged || this.#isKnownEdge(organization, was, sentAt)) continue;
+      if (isUnchanged || this.knownEdges.exclude(organization.id, was, sentAt)) continue;
       this.#report(was, (operation) => {
         if (subjectOf(operation) !== personKey(organization.id, was.username))
           return "is not the person of the operation";
@@ -162,12 +155,7 @@ export class InvariantChecker {
   #wasJustChanged(operation: Operation, { status }: Person): boolean {
     const startedAt = this.#running.get(operation)?.startedAt ?? Number.NEGATIVE_INFINITY;
     const isChanged = this.#lastExternalChange(subjectOf(operation)) >= startedAt - LIST_MAX_AGE_MS;
-    return isChanged && status === "ACTIVE" && argsIn(operation.inputs)?.onAccepted === "manage";
-  }
-
-  #isKnownEdge({ id }: Organization, was: Person, sentAt: number): boolean {
-    if (was.status === "ACTIVE") return this.knownEdges.hasJustAccepted(id, was, sentAt);
-    return was.status === "PENDING" && this.knownEdges.wasJustInvited(id, was.username, sentAt);
+    return isChanged && status === "ACTIVE" && operation.inputs?.onAccepted === "manage";
   }
 
   #report({ username }: Person, wrongIn: (operation: Operation) => string | undefined): void {
@@ -184,9 +172,8 @@ export class InvariantChecker {
     // If Atlas stores another spelling, it may have kept the invitation that the new resource requested.
     const isKept = this.#atlas.settings.secondInvite === "keep" && stored?.__knownAs;
     if (!isKept) this.#ended.add(personKey(organization.id, was.username));
-    const { onAccepted } = argsIn(stored);
-    if (was.status === "ACTIVE" && onAccepted !== "manage")
-      return `is a member, and was removed under "${onAccepted}"`;
+    if (was.status === "ACTIVE" && stored?.onAccepted !== "manage")
+      return `is a member, and was removed under "${stored?.onAccepted}"`;
     const declarer = this.#declarerOf(organization, was);
     if (declarer === undefined || reason === "before its replacement") return undefined;
     if (declarer !== resource) return `was removed, and is declared by ${declarer}`;
@@ -210,7 +197,7 @@ export class InvariantChecker {
   #appliedBy(organization: Organization, person: Person, operation: Operation): Operation {
     const { resource } = operation;
     if (!this.#isRenewal(operation) || this.#declarerOf(organization, person) !== resource) return operation;
-    return { kind: "create", resource, inputs: this.#program.get(resource)?.args ?? {} };
+    return { kind: "create", resource, inputs: this.#program.get(resource)?.args };
   }
 
   /**
@@ -237,42 +224,42 @@ export class InvariantChecker {
     return this.#lastExternalChanges.get(person) ?? Number.NEGATIVE_INFINITY;
   }
 
-  #isAmbiguous({ inputs, stored }: Operation): boolean {
-    const { orgId, username } = argsIn(inputs ?? stored);
-    return this.#atlas.isAmbiguous(orgId, { ...stored, username });
+  #isAmbiguous(operation: Operation): boolean {
+    const { orgId, username } = argsOf(operation);
+    return this.#atlas.isAmbiguous(orgId, { ...operation.stored, username });
   }
 
   /** Compares the result of an operation with what Atlas has. */
-  #mismatchOf(operation: Operation, result: Properties): string | undefined {
+  #mismatchOf(operation: Operation, result: unknown): string | undefined {
     const { kind, inputs, stored, storedInputs } = operation;
+    const { id, outs, props } = (result ?? {}) as { id?: string; outs?: Properties; props?: Properties };
     const { settings } = this.#atlas;
-    const { orgId, username } = argsIn(inputs ?? stored);
+    const { orgId, username } = argsOf(operation);
     const person = this.#atlas.find(orgId, { ...stored, username });
     switch (kind) {
       case "create":
       case "update": {
-        const declared = argsIn(inputs);
-        const expected = storedInputs
-          ? requestedChanges(argsIn(stored), argsIn(storedInputs), declared)
-          : declared;
+        const expected =
+          stored && storedInputs ? requestedChanges(stored, storedInputs, argsOf(operation)) : inputs;
         if (!expected) return undefined;
-        const isAsPlanned = person?.status === "ACTIVE" && argsIn(stored)?.onAccepted === "manage";
-        const found = isAsPlanned ? withoutUnplanned(person, argsIn(stored), declared) : person;
+        const isAsPlanned = person?.status === "ACTIVE" && stored?.onAccepted === "manage";
+        const planned = isAsPlanned ? stored : undefined;
         // The delete after a forced replacement renews the invitation: the state of the new resource is outdated from
         // then until the next refresh. Roles that Atlas adds show in a refresh, too.
         const isExact = kind === "create" && settings.addsRoles.length === 0;
-        const outdated = isExact ? mismatchWithState(result.outs as Properties, person) : undefined;
-        return mismatchWithDeclaration(expected, found, kind, settings) ?? outdated;
+        const outdated = isExact ? mismatchWithState(outs, person) : undefined;
+        return mismatchWithDeclaration(expected, person, kind, settings, planned) ?? outdated;
       }
       case "read":
-        return mismatchWithState(result.id ? (result.props as Properties) : undefined, person);
+        return mismatchWithState(id ? props : undefined, person);
       case "delete":
         return this.#mismatchOfDelete(operation, person);
     }
   }
 
-  #mismatchOfDelete({ stored, reason }: Operation, person: Person | undefined): string | undefined {
-    const { orgId, onAccepted, username } = argsIn(stored);
+  #mismatchOfDelete(operation: Operation, person: Person | undefined): string | undefined {
+    const { reason } = operation;
+    const { orgId, onAccepted, username, status } = argsOf(operation);
     const organization = this.#atlas.organizations.find(({ id }) => id === orgId);
     const isDeclared = [{ username }, ...(person ? [person] : [])].some((one) =>
       this.#declarerOf(organization, one),
@@ -282,7 +269,7 @@ export class InvariantChecker {
       return isEnded ? "the person is declared, and no longer in Atlas" : undefined;
     }
     // The invitation of the resource had ended before.
-    if (stored?.status === "EXPIRED" || stored?.status === "REJECTED" || isDeclared) return undefined;
+    if (status === "EXPIRED" || status === "REJECTED" || isDeclared) return undefined;
     if (person?.status === "PENDING") return "the person is still invited";
     const isLeft = person?.status === "ACTIVE" && onAccepted !== "retain";
     return isLeft ? "the person is still a member" : undefined;
@@ -291,11 +278,11 @@ export class InvariantChecker {
 
 /** Whether Atlas stores another address than is declared: without an id, the provider cannot find the person. */
 export function isOtherSpelling({ username }: Person, { inputs }: Operation): boolean {
-  return inputs !== undefined && argsIn(inputs).username.toLowerCase() !== username.toLowerCase();
+  return inputs !== undefined && inputs.username.toLowerCase() !== username.toLowerCase();
 }
 
-function subjectOf({ inputs, stored }: Operation): string {
-  const { orgId, username } = argsIn(inputs ?? stored);
+function subjectOf(operation: Operation): string {
+  const { orgId, username } = argsOf(operation);
   return personKey(orgId, username);
 }
 

@@ -1,3 +1,4 @@
+import type { Person } from "../support/simulated-atlas/organization.ts";
 import { currentOperation } from "./engine-model.ts";
 import { personKey } from "./people.ts";
 import type { HttpRequest } from "./process-stubs.ts";
@@ -30,8 +31,7 @@ interface LookUp {
  */
 export class KnownEdges {
   readonly #now: () => number;
-  readonly #accepted = new Map<string, number>();
-  readonly #invited = new Map<string, number>();
+  readonly #changedAt = new Map<string, number>();
   readonly #lookUps = new WeakMap<object, (LookUp & { userId: string })[]>();
   readonly #lists = new Map<string, LookUp[]>();
 
@@ -40,10 +40,9 @@ export class KnownEdges {
   }
 
   onExternalChange(change: string, orgId: string, username: string): void {
-    const person = personKey(orgId, username);
-    if (change === "accept") this.#accepted.set(person, this.#now());
     // A pending person who changes to an address is pending under it, like one who is invited there.
-    if (change === "invite" || change === "changeAddress") this.#invited.set(person, this.#now());
+    const kind = change === "changeAddress" ? "invite" : change;
+    this.#changedAt.set(`${kind} ${personKey(orgId, username)}`, this.#now());
   }
 
   /** Atlas answers a request. The caller calls the returned function when the response is received. */
@@ -60,24 +59,28 @@ export class KnownEdges {
     };
   }
 
-  /** Whether the person accepted after the look-up on which a request about them is based. */
-  hasJustAccepted(
-    orgId: string,
-    { username, userId }: { username: string; userId: string },
-    sentAt: number,
-  ): boolean {
+  /** Whether a request that changes the person may be based on a response that was outdated by then. */
+  exclude(orgId: string, { username, userId, status }: Person, sentAt: number): boolean {
+    const person = personKey(orgId, username);
+    if (status === "ACTIVE") return this.#hasJustAccepted(person, userId, sentAt);
+    return status === "PENDING" && this.#wasJustInvited(person, orgId, sentAt);
+  }
+
+  /** Whether the person accepted after the look-up on which the request is based. */
+  #hasJustAccepted(person: string, userId: string, sentAt: number): boolean {
     const operation = currentOperation();
     const lookUps = (operation && this.#lookUps.get(operation)) ?? [];
     // Atlas may carry out a request late: it is based on a look-up before it was sent.
     const lookUp = lookUps.findLast((one) => one.userId === userId && one.receivedAt <= sentAt);
-    const acceptedAt = this.#accepted.get(personKey(orgId, username)) ?? Number.NEGATIVE_INFINITY;
-    if (!lookUp) return false;
+    const acceptedAt = this.#changedAt.get(`accept ${person}`);
+    if (!lookUp || acceptedAt === undefined) return false;
     return acceptedAt >= lookUp.answeredAt && sentAt - lookUp.receivedAt <= LOOKUP_MAX_AGE_MS;
   }
 
-  /** Whether a colleague invited the person after the list on which an invitation is based. */
-  wasJustInvited(orgId: string, username: string, sentAt: number): boolean {
-    const invitedAt = this.#invited.get(personKey(orgId, username)) ?? Number.NEGATIVE_INFINITY;
+  /** Whether a colleague invited the person after the list on which the invitation is based. */
+  #wasJustInvited(person: string, orgId: string, sentAt: number): boolean {
+    const invitedAt = this.#changedAt.get(`invite ${person}`);
+    if (invitedAt === undefined) return false;
     return (this.#lists.get(orgId) ?? []).some(({ answeredAt, receivedAt }) => {
       const ageMs = Math.max(LIST_MAX_AGE_MS, receivedAt - answeredAt) + INVITATION_LOOKUP_MAX_AGE_MS;
       return answeredAt <= invitedAt && answeredAt + ageMs >= sentAt;

@@ -1,6 +1,13 @@
 import { type PluginProcess, ProcessKilledError } from "./engine-model.ts";
 import { appliesTo, effectOf, type Fault, WORK_MS } from "./faults.ts";
-import { type HttpRequest, type HttpResponse, listen, type ProcessStubs } from "./process-stubs.ts";
+import {
+  forgetPeers,
+  type HttpRequest,
+  type HttpResponse,
+  listen,
+  loadProvider,
+  takeShutdownHandlers,
+} from "./process-stubs.ts";
 import type { Command } from "./scenario.ts";
 import { usernameIn } from "./simulated-endpoints.ts";
 import type { Simulation } from "./simulation.ts";
@@ -16,22 +23,17 @@ const NEVER = new Promise<never>(() => {});
  */
 export class PluginProcesses {
   readonly #simulation: Simulation;
-  readonly #stubs: ProcessStubs;
   readonly #command: Command;
   readonly #processes: PluginProcess[];
-  #externalChanges: Command["externalChanges"];
-  #faults: Command["faults"];
   #requestCount = 0;
   #lastArrivedAt = Number.POSITIVE_INFINITY;
   #isAlive = true;
   #rejectKilled: (error: Error) => void = () => {};
 
-  constructor(simulation: Simulation, stubs: ProcessStubs, command: Command) {
+  constructor(simulation: Simulation, command: Command) {
     this.#simulation = simulation;
-    this.#stubs = stubs;
-    this.#command = command;
-    this.#externalChanges = command.externalChanges;
-    this.#faults = structuredClone(command.faults);
+    // Faults and external changes are removed from it once they have happened.
+    this.#command = structuredClone(command);
     const killed = new Promise<never>((_, reject) => {
       this.#rejectKilled = reject;
     });
@@ -39,12 +41,12 @@ export class PluginProcesses {
     const { atlas, scenario } = simulation;
     this.#processes = atlas.organizations.map((_, index) => {
       // The new origin gives each command new connections: a process knows nothing of those before it.
-      const configuration: Record<string, string> = {
+      const provider = loadProvider(index, {
         "mongodbatlas:baseUrl": listen((request) => this.#exchange(request)),
         "mongodbatlas:invitationsApi": scenario.invitationsApi,
         ...atlas.configuration(index, scenario.credentials),
-      };
-      return { provider: stubs.load(index, (name) => configuration[name]), killed };
+      });
+      return { provider, killed };
     });
   }
 
@@ -56,13 +58,13 @@ export class PluginProcesses {
   /** After the command: stops the processes, unless they were killed. */
   async end(): Promise<void> {
     const { clock, invariants } = this.#simulation;
-    const shutdownHandlers = this.#stubs.takeShutdownHandlers();
+    const shutdownHandlers = takeShutdownHandlers();
     if (this.#isAlive) await Promise.all(shutdownHandlers.map((shutDown) => shutDown()));
     this.#isAlive = false;
     // Requests in flight reach Atlas before the next command.
     await clock.sleep(10_000);
     invariants.onProcessEnd();
-    this.#stubs.forgetPeers();
+    forgetPeers();
   }
 
   async #exchange(request: HttpRequest): Promise<HttpResponse> {
@@ -104,15 +106,15 @@ export class PluginProcesses {
 
   /** Applies the external changes that are due; of those for a wait, one after each wait. */
   #applyExternalChanges(number: number, request: HttpRequest): void {
-    const { clock, externalChanges, atlas } = this.#simulation;
+    const { clock, atlas } = this.#simulation;
     const hasWaited = clock.now() - this.#lastArrivedAt > MAX_PAUSE_MS;
     this.#lastArrivedAt = clock.now();
-    const afterWait = hasWaited && this.#externalChanges.find(({ at }) => at === "a wait");
-    const due = this.#externalChanges.filter(
+    const afterWait = hasWaited && this.#command.externalChanges.find(({ at }) => at === "a wait");
+    const due = this.#command.externalChanges.filter(
       (change) => change === afterWait || (change.at !== "a wait" && change.at <= number),
     );
-    this.#externalChanges = this.#externalChanges.filter((change) => !due.includes(change));
-    for (const { external } of due) externalChanges.apply(external, atlas.subjectOf(request));
+    this.#command.externalChanges = this.#command.externalChanges.filter((change) => !due.includes(change));
+    for (const { external } of due) this.#simulation.apply(external, atlas.subjectOf(request));
   }
 
   #kill(request: HttpRequest): Promise<never> {
@@ -125,12 +127,12 @@ export class PluginProcesses {
 
   /** The first fault that is due and applies to the request. */
   #takeFault(number: number, request: HttpRequest): Fault | undefined {
-    const due = this.#faults.find(
+    const due = this.#command.faults.find(
       ({ at, spares, fault }) => at <= number && spares !== request.method && appliesTo(fault, request),
     );
     if (!due) return undefined;
     due.fault.times -= 1;
-    this.#faults = this.#faults.filter(({ fault }) => fault.times > 0);
+    this.#command.faults = this.#command.faults.filter(({ fault }) => fault.times > 0);
     return due.fault;
   }
 }

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { vi } from "vitest";
 import type { Clock } from "../../provider/atlas/clock.ts";
 import type { Provider } from "./engine-model.ts";
@@ -8,7 +5,7 @@ import type { VirtualClock } from "./virtual-clock.ts";
 
 /*
  * Replaces what the provider takes from its process and from other modules: undici, so that thousands of runs need no
- * sockets; the module that tells the processes of a run from one another; and the clock.
+ * sockets; the module by which the processes of a command find one another; the clock; the console and the signals.
  */
 
 export interface HttpRequest {
@@ -26,8 +23,8 @@ export interface HttpResponse {
   text: string | undefined;
 }
 
-/** Answers a request, or rejects with a connection error. */
-export type Listener = (request: HttpRequest) => Promise<HttpResponse>;
+/** Rejects with a connection error. */
+type Listener = (request: HttpRequest) => Promise<HttpResponse>;
 
 const listeners = new Map<string, Listener>();
 let originCount = 0;
@@ -59,16 +56,11 @@ export async function request(
   const listener = listeners.get(origin) ?? (() => new Promise<never>(() => {}));
   const response = await listener({ method, target: pathname + search, headers, text: body ?? "" });
   const lowerCased = Object.entries(response.headers).map(([name, value]) => [name.toLowerCase(), value]);
-  return {
-    statusCode: response.status,
-    headers: Object.fromEntries(lowerCased),
-    body: {
-      text: async () => {
-        if (response.text === undefined) throw connectionError("UND_ERR_SOCKET", "other side closed");
-        return response.text;
-      },
-    },
+  const text = async () => {
+    if (response.text === undefined) throw connectionError("UND_ERR_SOCKET", "other side closed");
+    return response.text;
   };
+  return { statusCode: response.status, headers: Object.fromEntries(lowerCased), body: { text } };
 }
 
 const topics = new Map<string, Set<Peers>>();
@@ -92,6 +84,11 @@ export class Peers {
   }
 }
 
+/** The processes of a command have ended. */
+export function forgetPeers(): void {
+  topics.clear();
+}
+
 let currentClock: VirtualClock;
 
 /** Replaces the constant of provider/atlas/clock.ts. */
@@ -102,76 +99,53 @@ export const systemClock: Clock = {
   random: () => currentClock.random(),
 };
 
-type EntryModule = typeof import("../../provider/dynamic/org-invitation-provider.ts");
+let entryModules: typeof import("../../provider/dynamic/org-invitation-provider.ts")[];
+let print: (line: string) => void;
+let shutdownHandlers: (() => void)[] = [];
+let exitCallbacks: (() => void)[] = [];
 
-/** The process in which the provider runs: its modules, environment, console and signals. */
-export class ProcessStubs implements AsyncDisposable {
-  /** Receives each line that the provider prints. */
-  onPrint: (line: string) => void = () => {};
-  readonly #entryModules: readonly EntryModule[];
-  readonly #folder: string;
-  #shutdownHandlers: (() => void)[] = [];
-  #exitCallbacks: (() => void)[] = [];
-
-  private constructor(entryModules: readonly EntryModule[], folder: string) {
-    this.#entryModules = entryModules;
-    this.#folder = folder;
-    vi.spyOn(console, "log").mockImplementation((line) => this.onPrint(line));
-    // A real timeout would count real seconds: see the fault `silence`.
-    vi.spyOn(AbortSignal, "timeout").mockImplementation(() => new AbortController().signal);
-    vi.spyOn(process, "exit").mockImplementation((() => this.#exitCallbacks.shift()?.()) as never);
-    vi.spyOn(process, "once").mockImplementation((signal, handler) => {
-      if (signal === "SIGINT") this.#shutdownHandlers.push(handler as () => void);
-      return process;
-    });
+/** Loads the provider, and replaces the environment, the console and the signals of its process. */
+export async function installStubs(): Promise<void> {
+  for (const name of Object.keys(process.env).filter((name) => /^(MONGODB_ATLAS|MCLI)_/.test(name))) {
+    vi.stubEnv(name, undefined);
   }
+  // Two copies: each organization has its own provider, and so its own process.
+  const path = "../../provider/dynamic/org-invitation-provider.ts";
+  entryModules = [await import(path), await import(`${path}?second`)];
+  await import("../../provider/lifecycle/connect.ts");
+  vi.spyOn(console, "log").mockImplementation((line) => print(line));
+  // A real timeout would count real seconds: see the fault `silence`.
+  vi.spyOn(AbortSignal, "timeout").mockImplementation(() => new AbortController().signal);
+  vi.spyOn(process, "exit").mockImplementation((() => exitCallbacks.shift()?.()) as never);
+  vi.spyOn(process, "once").mockImplementation((signal, handler) => {
+    if (signal === "SIGINT") shutdownHandlers.push(handler as () => void);
+    return process;
+  });
+}
 
-  static async create(): Promise<ProcessStubs> {
-    for (const name of Object.keys(process.env).filter((name) => /^(MONGODB_ATLAS|MCLI)_/.test(name))) {
-      vi.stubEnv(name, undefined);
-    }
-    const folder = await mkdtemp(join(tmpdir(), "simulation-"));
-    vi.stubEnv("TMPDIR", folder);
-    // Two copies: each organization has its own provider, and so its own process.
-    const path = "../../provider/dynamic/org-invitation-provider.ts";
-    const entryModules = [await import(path), await import(`${path}?second`)];
-    await import("../../provider/lifecycle/connect.ts");
-    return new ProcessStubs(entryModules, folder);
-  }
+/** Begins a run. */
+export function resetStubs(clock: VirtualClock, onPrint: (line: string) => void): void {
+  currentClock = clock;
+  print = onPrint;
+  shutdownHandlers = [];
+  exitCallbacks = [];
+  listeners.clear();
+  // The recorded calls would fill the memory.
+  vi.clearAllMocks();
+}
 
-  /** Begins a run, with its own clock. */
-  reset(clock: VirtualClock, onPrint: (line: string) => void): void {
-    currentClock = clock;
-    this.onPrint = onPrint;
-    this.#shutdownHandlers = [];
-    this.#exitCallbacks = [];
-    listeners.clear();
-    // The recorded calls would fill the memory.
-    vi.clearAllMocks();
-  }
+/** The provider in the process of an organization, by index, with this stack configuration. */
+export function loadProvider(organization: number, config: Record<string, string>): Provider {
+  const entryModule = entryModules[organization] as (typeof entryModules)[number];
+  entryModule.configure({ config: { get: (name: string) => config[name] } as never });
+  return entryModule;
+}
 
-  /** The provider in the process of an organization, by index, with this stack configuration. */
-  load(organization: number, get: (name: string) => string | undefined): Provider {
-    const entryModule = this.#entryModules[organization] as EntryModule;
-    entryModule.configure({ config: { get } as never });
-    return entryModule;
-  }
-
-  /** Takes the handlers of SIGINT: each resolves when its process exits. */
-  takeShutdownHandlers(): (() => Promise<void>)[] {
-    return this.#shutdownHandlers.splice(0).map((handler) => () => {
-      const exit = new Promise<void>((resolve) => this.#exitCallbacks.push(resolve));
-      handler();
-      return exit;
-    });
-  }
-
-  /** Forgets what the processes of a command have announced to one another. */
-  forgetPeers(): void {
-    topics.clear();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return rm(this.#folder, { recursive: true });
-  }
+/** Takes the handlers of SIGINT: each resolves when its process exits. */
+export function takeShutdownHandlers(): (() => Promise<void>)[] {
+  return shutdownHandlers.splice(0).map((handler) => () => {
+    const exit = new Promise<void>((resolve) => exitCallbacks.push(resolve));
+    handler();
+    return exit;
+  });
 }

@@ -8,7 +8,7 @@ import {
 import { isRecoverable } from "./faults.ts";
 import { isLifecycleError } from "./lifecycle-errors.ts";
 import { PluginProcesses } from "./plugin-processes.ts";
-import type { ProcessStubs } from "./process-stubs.ts";
+import { resetStubs } from "./process-stubs.ts";
 import type { Command, Scenario } from "./scenario.ts";
 import { Simulation } from "./simulation.ts";
 import { nameOf, organizationOf, Stack } from "./stack.ts";
@@ -17,7 +17,7 @@ import { nameOf, organizationOf, Stack } from "./stack.ts";
 const MAX_CONVERGENCE_ROUNDS = 6;
 // The provider sends a request six times.
 const MAX_RECOVERABLE_FAULTS = 5;
-const WITHOUT_FAULTS = {
+const WITHOUT_FAULTS: Omit<Command, "command"> = {
   parallel: 8,
   continueOnError: true,
   plansFirst: true,
@@ -31,21 +31,17 @@ const WITHOUT_FAULTS = {
 /** One run of a scenario. */
 export class ScenarioRun {
   readonly #simulation: Simulation;
-  readonly #stubs: ProcessStubs;
   /** Two stacks that know nothing of each other. */
   readonly #stacks: readonly [Stack, Stack];
   #processes: PluginProcesses | undefined;
 
-  constructor(scenario: Scenario, stubs: ProcessStubs) {
+  constructor(scenario: Scenario) {
     this.#simulation = new Simulation(scenario);
-    this.#stubs = stubs;
     const processOf = (resource: string) => {
       return (this.#processes as PluginProcesses).processOf(organizationOf(resource, this.#simulation));
     };
-    this.#stacks = [
-      new Stack(this.#simulation, "dev", processOf),
-      new Stack(this.#simulation, "other", processOf),
-    ];
+    const stackOf = (name: string) => new Stack(this.#simulation, name, processOf);
+    this.#stacks = [stackOf("dev"), stackOf("other")];
   }
 
   get history(): string[] {
@@ -54,9 +50,8 @@ export class ScenarioRun {
 
   /** @throws InvariantViolation, or any unexpected error. */
   async execute(): Promise<void> {
-    const { scenario, clock, externalChanges, log } = this.#simulation;
-    this.#stubs.reset(clock, (line) => log(`   > ${line}`));
-    externalChanges.addBystanders();
+    const { scenario, clock, log } = this.#simulation;
+    resetStubs(clock, (line) => log(`   > ${line}`));
     const [first] = this.#stacks;
     for (const [slot, declaration] of scenario.program.entries()) first.declare(slot, declaration);
     if (scenario.isUp) await this.#run(first, { ...WITHOUT_FAULTS, command: "up" });
@@ -65,7 +60,7 @@ export class ScenarioRun {
       for (const change of step.externalChanges) {
         const minutes = change.change === "wait" ? change.minutes : 0.1;
         await clock.run(clock.sleep(minutes * 60_000));
-        externalChanges.apply(change);
+        this.#simulation.apply(change);
       }
       await this.#run(this.#stacks[step.stack], step.command);
     }
@@ -104,50 +99,39 @@ export class ScenarioRun {
   async #run(stack: Stack, command: Command): Promise<Outcome | undefined> {
     const { clock, log, invariants } = this.#simulation;
     log(`$ pulumi ${command.command}${stack === this.#stacks[1] ? " (the other stack)" : ""}`);
-    const processes = new PluginProcesses(this.#simulation, this.#stubs, command);
+    const processes = new PluginProcesses(this.#simulation, command);
     this.#processes = processes;
     const run = async () => {
-      try {
-        const outcome = await this.#start(stack, command);
-        await processes.end();
-        if (mustSucceed(command)) checkErrors(outcome.errors);
-        return outcome;
-      } catch (error) {
-        if (!(error instanceof ProcessKilledError)) throw error;
-        await processes.end();
-        return undefined;
-      }
+      const outcome = await this.#start(stack, command).catch((error) => {
+        if (error instanceof ProcessKilledError) return undefined;
+        throw error;
+      });
+      await processes.end();
+      if (outcome) checkRecovery(command, outcome.errors);
+      return outcome;
     };
     const outcome = await clock.run(run());
     invariants.throwViolation();
     return outcome;
   }
 
-  #start(stack: Stack, { command, ...given }: Command): Promise<Outcome> {
-    const targets = given.targets && new Set(given.targets.map(nameOf));
-    const replaced = new Set(given.replaced.map(nameOf));
-    const options = { ...given, refresh: command.endsWith("--refresh"), replaced, targets };
-    const { engine } = stack;
+  #start(stack: Stack, command: Command): Promise<Outcome> {
+    const [targets, replaced] = [command.targets?.map(nameOf), command.replaced.map(nameOf)];
+    const isTarget = (name: string) => !targets || targets.includes(name);
+    const isReplaced = (name: string) => replaced.includes(name);
     const program = stack.program();
-    const isUp = command.startsWith("up");
-    const declared = [...program].filter(([name]) => isUp && (!targets || targets.has(name)));
-    this.#simulation.invariants.onCommand(new Map(declared));
-    if (isUp) return engine.up(program, options);
-    return command === "refresh" ? engine.refresh(options) : engine.destroy(options);
+    const isUp = command.command.startsWith("up");
+    this.#simulation.invariants.onCommand(new Map([...program].filter(([name]) => isUp && isTarget(name))));
+    return stack.engine.execute(program, { ...command, isTarget, isReplaced });
   }
 }
 
-/** Whether the provider has to recover from all faults of the command. */
-function mustSucceed({ faults, externalChanges }: Command): boolean {
+/** Checks that the provider has recovered from the faults of the command, if it has to recover from all of them. */
+function checkRecovery({ faults, externalChanges }: Command, errors: FailedOperation[]): void {
   const times = faults.reduce((sum, { fault }) => sum + fault.times, 0);
-  const areRecoverable = faults.every(({ fault }) => isRecoverable(fault));
-  return externalChanges.length === 0 && times <= MAX_RECOVERABLE_FAULTS && areRecoverable;
-}
-
-function checkErrors(errors: FailedOperation[]): void {
-  for (const failed of errors) {
-    if (!isLifecycleError(failed)) {
-      throw new InvariantViolation(`an operation did not recover from its faults: ${failed.error.message}`);
-    }
+  const areRecoverable = times <= MAX_RECOVERABLE_FAULTS && faults.every(({ fault }) => isRecoverable(fault));
+  const failed = errors.find((failed) => !isLifecycleError(failed));
+  if (failed && areRecoverable && externalChanges.length === 0) {
+    throw new InvariantViolation(`an operation did not recover from its faults: ${failed.error.message}`);
   }
 }

@@ -3,16 +3,13 @@ import { Api } from "../support/simulated-atlas/api.ts";
 import { Authentication } from "../support/simulated-atlas/authentication.ts";
 import { OAuthEndpoints } from "../support/simulated-atlas/oauth-endpoints.ts";
 import { Organization, type Person } from "../support/simulated-atlas/organization.ts";
-import { ServiceAccounts } from "../support/simulated-atlas/service-accounts.ts";
+import { type ServiceAccount, ServiceAccounts } from "../support/simulated-atlas/service-accounts.ts";
 import { defaultSettings, type Settings } from "../support/simulated-atlas/settings.ts";
 import type { HttpRequest, HttpResponse } from "./process-stubs.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
-/** A person in an organization; the username is in lower case. */
-export interface PersonReference {
-  organization: Organization;
-  username: string;
-}
+/** The username is in lower case. */
+export type PersonReference = { organization: Organization; username: string };
 
 /** An address, and the other properties that the state holds about the person, if any. */
 type Identity = { username: string } & Record<string, unknown>;
@@ -53,16 +50,12 @@ export class SimulatedEndpoints {
   /** The configuration of the provider with an owner's credentials; an access token is issued for each call. */
   configuration(organization: number, kind: "apiKey" | "serviceAccount" | "accessToken") {
     const { publicKey, privateKey, clientId, clientSecret } = credentialsOf(organization);
-    switch (kind) {
-      case "apiKey":
-        return { "mongodbatlas:publicKey": publicKey, "mongodbatlas:privateKey": privateKey };
-      case "serviceAccount":
-        return { "mongodbatlas:clientId": clientId, "mongodbatlas:clientSecret": clientSecret };
-      case "accessToken": {
-        const account = this.#serviceAccounts.find(clientId, clientSecret);
-        return { "mongodbatlas:accessToken": account ? this.#serviceAccounts.issue(account).token : "" };
-      }
-    }
+    const account = this.#serviceAccounts.find(clientId, clientSecret) as ServiceAccount;
+    if (kind === "accessToken")
+      return { "mongodbatlas:accessToken": this.#serviceAccounts.issue(account).token };
+    return kind === "apiKey"
+      ? { "mongodbatlas:publicKey": publicKey, "mongodbatlas:privateKey": privateKey }
+      : { "mongodbatlas:clientId": clientId, "mongodbatlas:clientSecret": clientSecret };
   }
 
   /** Carries out a request, if its credentials are valid. */
@@ -128,11 +121,7 @@ export function usernameIn(text: string): string | undefined {
 }
 
 /** Constant, so that a run can be repeated exactly. */
-function credentialsOf(organization: number) {
-  return {
-    publicKey: `key${organization}`,
-    privateKey: `secret${organization}`,
-    clientId: `mdb_sa_id_${organization}`,
-    clientSecret: `mdb_sa_sk_${organization}`,
-  };
+function credentialsOf(index: number) {
+  const key = { publicKey: `key${index}`, privateKey: `secret${index}` };
+  return { ...key, clientId: `mdb_sa_id_${index}`, clientSecret: `mdb_sa_sk_${index}` };
 }

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { afterAll, expect, test, vi } from "vitest";
 import { InvariantViolation } from "./engine-model.ts";
-import { ProcessStubs } from "./process-stubs.ts";
+import { installStubs } from "./process-stubs.ts";
 import { type Scenario, scenario } from "./scenario.ts";
 import { ScenarioRun } from "./scenario-run.ts";
 
@@ -36,12 +36,12 @@ interface Failure {
 test(
   "loses nobody, invites nobody twice and touches nobody else, whatever fails",
   async () => {
-    await using stubs = await ProcessStubs.create();
+    await installStubs();
     let failure: Failure | undefined;
     let shrinkUntil = Number.POSITIVE_INFINITY;
     const property = fc.asyncProperty(scenario, async (scenario) => {
       if (Date.now() > shrinkUntil) return;
-      const run = new ScenarioRun(scenario, stubs);
+      const run = new ScenarioRun(scenario);
       try {
         await run.execute();
       } catch (error) {

@@ -1,4 +1,4 @@
-import { EngineModel, type EngineOptions, type Program } from "./engine-model.ts";
+import { argsOf, EngineModel, type EngineOptions, type Program } from "./engine-model.ts";
 import { emailAddress, personKey } from "./people.ts";
 import type { Declaration, Edit } from "./scenario.ts";
 import type { Simulation } from "./simulation.ts";
@@ -17,7 +17,7 @@ export class Stack {
       processOf,
       onBegin: (operation) => invariants.onBegin(operation),
       onEnd: (operation, result) => {
-        const { username } = (operation.inputs ?? operation.stored) as { username: string };
+        const { username } = argsOf(operation);
         const error = "error" in result && (result.error as Error).message;
         log(`   ${operation.kind} of ${username}: ${error || "done"}`);
         invariants.onEnd(operation, result);
@@ -39,32 +39,20 @@ export class Stack {
 
   /** Edits the program; ignores an edit that no valid program can contain. */
   edit(edit: Edit): void {
-    const all = [...this.#declarations];
-    switch (edit.edit) {
-      case "declare":
-        this.declare(edit.slot, edit.declaration);
-        return;
-      case "change": {
-        const old = this.#declarations.get(edit.slot);
-        if (old) this.declare(edit.slot, { ...old, ...edit.changes });
-        return;
+    if (edit.edit === "shift") {
+      const all = [...this.#declarations];
+      this.#declarations.clear();
+      for (const [slot, declaration] of all) {
+        const to = slot + edit.by * this.#simulation.scenario.organizations;
+        if (to >= 0) this.declare(to, declaration);
       }
-      case "remove":
-        this.#declarations.delete(edit.slot);
-        return;
-      case "rename": {
-        const old = this.#declarations.get(edit.slot);
-        this.#declarations.delete(edit.slot);
-        if (old) this.declare(edit.to, old);
-        return;
-      }
-      case "shift":
-        this.#declarations.clear();
-        for (const [slot, declaration] of all) {
-          const to = slot + edit.by * this.#simulation.scenario.organizations;
-          if (to >= 0) this.declare(to, declaration);
-        }
+      return;
     }
+    const old = this.#declarations.get(edit.slot);
+    if (edit.edit === "remove" || edit.edit === "rename") this.#declarations.delete(edit.slot);
+    if (edit.edit === "declare") this.declare(edit.slot, edit.declaration);
+    if (edit.edit === "change" && old) this.declare(edit.slot, { ...old, ...edit.changes });
+    if (edit.edit === "rename" && old) this.declare(edit.to, old);
   }
 
   /** Ignores a declaration of a person whom another resource of the program declares. */
