@@ -2,10 +2,8 @@ import type { Person } from "../support/simulated-atlas/organization.ts";
 import type { Settings } from "../support/simulated-atlas/settings.ts";
 import {
   argsOf,
-  type EngineModel,
   type FailedOperation,
   InvariantViolation,
-  type Program,
   type Properties,
   type Resource,
 } from "./engine-model.ts";
@@ -13,32 +11,31 @@ import { isSameAccess, mismatchWithDeclaration, mismatchWithState } from "./expe
 import { isOtherSpelling } from "./invariants.ts";
 import { MESSAGES } from "./lifecycle-errors.ts";
 import type { SimulatedEndpoints } from "./simulated-endpoints.ts";
+import type { Simulation } from "./simulation.ts";
+import type { Stack } from "./stack.ts";
 
-/** A person who is declared or stored, and what Atlas has about them. */
-interface Subject {
-  args: Properties;
-  person: Person | undefined;
-}
+/** What is declared or stored about a person, and what Atlas has. */
+type Subject = { args: Properties; person: Person | undefined };
 
 /**
  * Checks, once an `up` and a refresh find nothing to change, that everything is as declared, or fails with the error
  * that the lifecycle has for it, and that the state agrees with Atlas.
  *
  * @param errors - The errors of the last `up`.
- * @param isExcluded - Whether the result for these people is undetermined.
  */
 export function checkConverged(
-  atlas: SimulatedEndpoints,
-  program: Program,
-  { stack, pendingDeletes }: Pick<EngineModel, "stack" | "pendingDeletes">,
+  { atlas, invariants }: Simulation,
+  stack: Stack,
   errors: readonly FailedOperation[],
-  isExcluded: (args: Properties) => boolean,
 ): void {
+  const { stack: resources, pendingDeletes } = stack.engine;
+  const program = stack.program();
+  const isExcluded = (args: Properties) => invariants.mayBeMemberAndInvited(args);
   const find = (args: Properties, ids?: Properties): Subject => {
     return { args, person: atlas.find(args.orgId, { ...ids, ...args }) };
   };
   const mismatchOf = (name: string): string | undefined => {
-    const resource = stack.get(name);
+    const resource = resources.get(name);
     const isStored = resource !== undefined && !resource.pendingReplacement;
     const stored = isStored ? find(resource.outputs) : undefined;
     const args = program.get(name)?.args;
@@ -54,7 +51,7 @@ export function checkConverged(
       (failed ? unexpectedError(atlas, failed) : unfulfilled(declared, stored && resource, atlas.settings))
     );
   };
-  for (const name of new Set([...program.keys(), ...stack.keys()])) {
+  for (const name of new Set([...program.keys(), ...resources.keys()])) {
     const mismatch = mismatchOf(name);
     if (mismatch) throw new InvariantViolation(`${name} does not converge: ${mismatch}`);
   }

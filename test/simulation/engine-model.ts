@@ -176,20 +176,20 @@ export class EngineModel {
   async #refreshAll(options: CommandOptions): Promise<void> {
     const store: (() => void)[] = [];
     const resources = [
-      ...[...this.stack].map(([name, old]) => ({ name, old, pendingDelete: undefined })),
-      ...[...this.pendingDeletes].map((pendingDelete) => ({ ...pendingDelete, pendingDelete })),
+      ...[...this.stack].map(([name, old]) => {
+        const keep = (now: Resource) => this.stack.set(name, now);
+        return { name, old, keep, drop: () => this.stack.delete(name) };
+      }),
+      ...[...this.pendingDeletes].map((replaced) => {
+        const keep = (now: Resource) => Object.assign(replaced, { old: now });
+        return { ...replaced, keep, drop: () => this.pendingDeletes.delete(replaced) };
+      }),
     ].filter(({ name, old }) => options.isTarget(name) && !old.pendingReplacement);
-    const refresh = async ({ name, old, pendingDelete }: (typeof resources)[number]) => {
+    const refresh = async ({ name, old, keep, drop }: (typeof resources)[number]) => {
       const now = await this.#read(name, old);
       if (isDeepStrictEqual(now, old)) return;
       this.#outcome.changes += 1;
-      store.push(() => {
-        if (pendingDelete) {
-          if (now) pendingDelete.old = now;
-          else this.pendingDeletes.delete(pendingDelete);
-        } else if (now) this.stack.set(name, now);
-        else this.stack.delete(name);
-      });
+      store.push(() => (now ? keep(now) : drop()));
     };
     await this.#inParallel({ ...options, continueOnError: true }, resources, refresh);
     for (const result of store) result();

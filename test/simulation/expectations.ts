@@ -4,8 +4,7 @@ import type { Operation, Properties } from "./engine-model.ts";
 import type { InvitationArgs } from "./scenario.ts";
 
 /*
- * What a declaration and a stored state say about a person in Atlas, compared by other means than those of the
- * provider. A function whose name begins with "mismatch" returns what is wrong, or undefined.
+ * Compares a person in Atlas with a declaration and with a stored state, by other means than those of the provider. A function whose name begins with "mismatch" returns what is wrong, or undefined.
  */
 
 type Field = "roles" | "teamIds" | "groupRoleAssignments";
@@ -93,7 +92,7 @@ export function mismatchWithState(
   for (const name of ["userId", "invitationId"] as const) {
     if (stored[name] && person[name] && stored[name] !== person[name]) return `the ${name} is wrong`;
   }
-  if (!stored.userId && !stored.invitationId) return "the state holds no id";
+  if (!stored.userId && !stored.invitationId) return "the state contains no id";
   if (person.status !== "ACTIVE" && stored.createdAt !== person.createdAt) return "the createdAt is wrong";
   if (person.expiresAt && stored.expiresAt !== person.expiresAt) return "the expiresAt is wrong";
   const isAccessStored = person.status === "PENDING" || person.status === "ACTIVE";

@@ -71,7 +71,7 @@ export class InvariantChecker {
     return this.#joinedBySingleSignOn.has(personKey(orgId, username));
   }
 
-  /** Whether the provider has invited the address before, so that a state may hold it. */
+  /** Whether the provider has invited the address before, so that a state may contain it. */
   wasInvited({ id }: Organization, username: string): boolean {
     return this.#everInvited.has(personKey(id, username));
   }

@@ -1,11 +1,9 @@
 import { vi } from "vitest";
-import type { Clock } from "../../provider/atlas/clock.ts";
 import type { Provider } from "./engine-model.ts";
-import type { VirtualClock } from "./virtual-clock.ts";
 
 /*
  * Replaces what the provider takes from its process and from other modules: undici, so that thousands of runs need no
- * sockets; the module by which the processes of a command find one another; the clock; the console and the signals.
+ * sockets; the module by which the processes of a command find one another; the console and the signals.
  */
 
 export interface HttpRequest {
@@ -89,16 +87,6 @@ export function forgetPeers(): void {
   topics.clear();
 }
 
-let currentClock: VirtualClock;
-
-/** Replaces the constant of provider/atlas/clock.ts. */
-export const systemClock: Clock = {
-  now: () => currentClock.now(),
-  monotonic: () => currentClock.monotonic(),
-  sleep: (durationMs) => currentClock.sleep(durationMs),
-  random: () => currentClock.random(),
-};
-
 let entryModules: typeof import("../../provider/dynamic/org-invitation-provider.ts")[];
 let print: (line: string) => void;
 let shutdownHandlers: (() => void)[] = [];
@@ -124,8 +112,7 @@ export async function installStubs(): Promise<void> {
 }
 
 /** Begins a run. */
-export function resetStubs(clock: VirtualClock, onPrint: (line: string) => void): void {
-  currentClock = clock;
+export function resetStubs(onPrint: (line: string) => void): void {
   print = onPrint;
   shutdownHandlers = [];
   exitCallbacks = [];

@@ -51,7 +51,7 @@ export class ScenarioRun {
   /** @throws InvariantViolation, or any unexpected error. */
   async execute(): Promise<void> {
     const { scenario, clock, log } = this.#simulation;
-    resetStubs(clock, (line) => log(`   > ${line}`));
+    resetStubs((line) => log(`   > ${line}`));
     const [first] = this.#stacks;
     for (const [slot, declaration] of scenario.program.entries()) first.declare(slot, declaration);
     if (scenario.isUp) await this.#run(first, { ...WITHOUT_FAULTS, command: "up" });
@@ -73,14 +73,12 @@ export class ScenarioRun {
     const [first, other] = this.#stacks;
     // Two stacks that declare a person differently would never converge.
     other.removeDeclarationsOf(first);
-    const { atlas, invariants } = this.#simulation;
-    const isExcluded = invariants.mayBeMemberAndInvited.bind(invariants);
     for (let round = 0; round < MAX_CONVERGENCE_ROUNDS; round++) {
       const otherErrors = await this.#recurringErrors(other);
       const firstErrors = await this.#recurringErrors(first);
       if (!otherErrors || !firstErrors) continue;
-      checkConverged(atlas, other.program(), other.engine, otherErrors, isExcluded);
-      checkConverged(atlas, first.program(), first.engine, firstErrors, isExcluded);
+      checkConverged(this.#simulation, other, otherErrors);
+      checkConverged(this.#simulation, first, firstErrors);
       return;
     }
     throw new Error("does not converge: each command finds something to change");

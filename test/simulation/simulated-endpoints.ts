@@ -1,3 +1,4 @@
+import type { Clock } from "../../provider/atlas/clock.ts";
 import { answerOf } from "../support/simulated-atlas/answer.ts";
 import { Api } from "../support/simulated-atlas/api.ts";
 import { Authentication } from "../support/simulated-atlas/authentication.ts";
@@ -6,12 +7,11 @@ import { Organization, type Person } from "../support/simulated-atlas/organizati
 import { type ServiceAccount, ServiceAccounts } from "../support/simulated-atlas/service-accounts.ts";
 import { defaultSettings, type Settings } from "../support/simulated-atlas/settings.ts";
 import type { HttpRequest, HttpResponse } from "./process-stubs.ts";
-import type { VirtualClock } from "./virtual-clock.ts";
 
 /** The username is in lower case. */
 export type PersonReference = { organization: Organization; username: string };
 
-/** An address, and the other properties that the state holds about the person, if any. */
+/** An address, and the other stored properties of the person, if any. */
 type Identity = { username: string } & Record<string, unknown>;
 
 /** The endpoints of the simulated Atlas without its server. */
@@ -26,7 +26,7 @@ export class SimulatedEndpoints {
   readonly #oauth: OAuthEndpoints;
   readonly #authentication: Authentication;
 
-  constructor(settings: Partial<Settings>, organizations: number, { now, random }: VirtualClock) {
+  constructor(settings: Partial<Settings>, organizations: number, { now, random }: Clock) {
     this.#random = random;
     this.settings = { ...defaultSettings, ...settings };
     let ids = 0;
@@ -60,20 +60,17 @@ export class SimulatedEndpoints {
 
   /** Carries out a request, if its credentials are valid. */
   answer(request: HttpRequest): HttpResponse {
-    const {
-      status,
-      headers = {},
-      body = "",
-    } = answerOf(() => {
+    const answer = answerOf(() => {
       if (request.target.startsWith("/api/oauth/")) return this.#oauth.answer(request);
       const principal = this.#authentication.verify(request);
       if ("refused" in principal) return principal.refused;
       return this.#api.answer({ ...request, url: new URL(request.target, "http://atlas"), principal });
     });
+    const { status, headers = {}, body = "" } = answer;
     return { status, headers, text: typeof body === "string" ? body : JSON.stringify(body) };
   }
 
-  /** Finds a person by address, or else by what the state holds about them. */
+  /** Finds a person by address, or else by the stored ids. */
   find(orgId: string, stored: Identity): Person | undefined {
     return this.#candidates(orgId, stored)[0];
   }

@@ -9,7 +9,7 @@ vi.mock("undici", () => import("./process-stubs.ts"));
 vi.mock("../../provider/atlas/limits/peers.ts", () => import("./process-stubs.ts"));
 vi.mock("../../provider/atlas/clock.ts", async (original) => ({
   ...(await original<typeof import("../../provider/atlas/clock.ts")>()),
-  systemClock: (await import("./process-stubs.ts")).systemClock,
+  systemClock: (await import("./virtual-clock.ts")).systemClock,
 }));
 afterAll(() => {
   vi.unstubAllEnvs();
@@ -34,7 +34,7 @@ interface Failure {
  * end, commands without faults must converge: see `checkConverged`.
  */
 test(
-  "loses nobody, invites nobody twice and touches nobody else, whatever fails",
+  "brings each person to what is declared, with one e-mail and no other change, whatever fails",
   async () => {
     await installStubs();
     let failure: Failure | undefined;

@@ -8,12 +8,12 @@ import { InvariantChecker } from "./invariants.ts";
 import { bystanders, changedAddress, everybody } from "./people.ts";
 import type { Scenario } from "./scenario.ts";
 import { type PersonReference, SimulatedEndpoints } from "./simulated-endpoints.ts";
-import { VirtualClock } from "./virtual-clock.ts";
+import { systemClock } from "./virtual-clock.ts";
 
 /** Atlas, its clock, the changes that the provider does not make, and the checks of one run. */
 export class Simulation {
   readonly scenario: Scenario;
-  readonly clock: VirtualClock;
+  readonly clock = systemClock;
   readonly atlas: SimulatedEndpoints;
   readonly invariants: InvariantChecker;
   readonly history: string[] = [];
@@ -21,7 +21,7 @@ export class Simulation {
 
   constructor(scenario: Scenario) {
     this.scenario = scenario;
-    this.clock = new VirtualClock(scenario.seed);
+    this.clock.reset(scenario.seed);
     this.atlas = new SimulatedEndpoints(scenario.settings, scenario.organizations, this.clock);
     this.invariants = new InvariantChecker(this.atlas, this.clock.now);
     const [member = "", pending = "", rejecting = ""] = bystanders;

@@ -9,12 +9,15 @@ const MAX_IDLE_TURNS = 2_000;
  * same time fire in the order in which they were set, so that a run can be repeated exactly.
  */
 export class VirtualClock implements Clock {
-  readonly random: () => number;
+  random: () => number = Math.random;
   #elapsed = 0;
   #timers: { dueAt: number; fire: () => void }[] = [];
 
-  constructor(seed: number) {
+  /** Begins a run. */
+  reset(seed: number): void {
     this.random = prng(seed);
+    this.#elapsed = 0;
+    this.#timers = [];
   }
 
   now = (): number => START + this.#elapsed;
@@ -49,6 +52,9 @@ export class VirtualClock implements Clock {
     }
   }
 }
+
+/** Replaces the constant of provider/atlas/clock.ts. */
+export const systemClock = new VirtualClock();
 
 /** Numbers from 0 up to, but not including, 1: the same sequence for the same seed (mulberry32). */
 function prng(seed: number): () => number {
