@@ -4,7 +4,8 @@ import type { Operation, Properties } from "./engine-model.ts";
 import type { InvitationArgs } from "./scenario.ts";
 
 /*
- * Compares a person in Atlas with a declaration and with a stored state, by other means than those of the provider. A function whose name begins with "mismatch" returns what is wrong, or undefined.
+ * Compares a person in Atlas with a declaration and with a stored state, by other means than those of the provider.
+ * A function whose name begins with "mismatch" returns what is wrong, or undefined.
  */
 
 type Field = "roles" | "teamIds" | "groupRoleAssignments";
