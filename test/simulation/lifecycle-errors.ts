@@ -13,7 +13,7 @@ export const MESSAGES = {
   cannotChange: / has accepted .*be changed\. Set/,
   expired: / expired/,
   rejected: / was rejected/,
-  cancelled: / no longer exists: ,
+  cancelled: / no longer exists: /,
   left: / is no longer a member /,
   /** An error of a delete: the resource that declares the person now could not be created. */
   declarerNotCreated: / could not be created/,
