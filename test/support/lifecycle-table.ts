@@ -2,7 +2,7 @@ import type { LifecycleRow, Operation } from "../../provider/lifecycle/membershi
 
 /** The requests of one cell, without the challenge: the names of the resources stand for their ids. */
 export interface Cell {
-  /** What the README says of it. */
+  /** What docs/operations.md says about it. */
   does: string;
   /** The requests of `v1.0` and of `v2`. */
   invites: string[];
@@ -27,19 +27,19 @@ function after(...steps: { invites: string[]; users: string[] }[]) {
 const both = (...requests: string[]) => ({ invites: requests, users: requests });
 
 const invites: Cell = {
-  does: "invites them",
+  does: "invites the person",
   ...after(looks, { invites: ["POST invites"], users: ["POST users"] }),
 };
 const updateInVain = after(asksInVain.update, looks);
 const deleteInVain = after(asksInVain.delete, looks);
 
-/** What every operation does for everything that Atlas may say about a person: design and README in one. */
+/** What every operation does for everything that Atlas may say about a person: the table of docs/operations.md. */
 export const LIFECYCLE_TABLE: Record<LifecycleRow, Record<Operation, Cell>> = {
   nothing: {
     create: invites,
     read: { does: "drops it from the state", ...looks },
     update: {
-      does: "error: it was cancelled outside",
+      does: "error: no longer exists",
       ...updateInVain,
       refuses: /cancelled outside Pulumi.*pulumi refresh/,
     },
@@ -47,7 +47,7 @@ export const LIFECYCLE_TABLE: Record<LifecycleRow, Record<Operation, Cell>> = {
   },
   PENDING: {
     create: {
-      does: "adopts the invitation, changed where it differs",
+      does: "adopts the invitation, changes what differs",
       invites: ["GET invites", "PATCH invites/id"],
       users: ["GET users", "GET users/id", "PATCH users/id"],
     },
@@ -86,17 +86,17 @@ export const LIFECYCLE_TABLE: Record<LifecycleRow, Record<Operation, Cell>> = {
     },
   },
   "ACTIVE, retain": {
-    create: { does: "adopts the member as they are", ...looks },
+    create: { does: "adopts the member unchanged", ...looks },
     read: { does: "`ACCEPTED`", ...looks },
     update: {
       does: "error, and the choices",
       ...updateInVain,
       refuses: /has accepted.*changed.*"manage".*"retain"/,
     },
-    delete: { does: "forgets it; the member stays", ...deleteInVain },
+    delete: { does: "forgets the resource, keeps the member", ...deleteInVain },
   },
   "ACTIVE, manage": {
-    create: { does: "adopts the member, changed where they differ", ...after(looks, both("PATCH users/id")) },
+    create: { does: "adopts the member, changes what differs", ...after(looks, both("PATCH users/id")) },
     read: { does: "`ACCEPTED`, with roles and teams as found", ...looks },
     update: { does: "changes the member", ...after(updateInVain, both("PATCH users/id")) },
     delete: { does: "removes the member", ...after(deleteInVain, both("DELETE users/id")) },
@@ -104,13 +104,13 @@ export const LIFECYCLE_TABLE: Record<LifecycleRow, Record<Operation, Cell>> = {
   INVITATION_EXPIRED: {
     create: invites,
     read: { does: "`EXPIRED`", ...looks },
-    update: { does: "error: it expired", ...updateInVain, refuses: /expired on \d{4}-.*reinviteExpired/ },
+    update: { does: "error: expired", ...updateInVain, refuses: /expired on \d{4}-.*reinviteExpired/ },
     delete: { does: "done", ...deleteInVain },
   },
   INVITATION_REJECTED: {
     create: invites,
     read: { does: "`REJECTED`", ...looks },
-    update: { does: "error: it was rejected", ...updateInVain, refuses: /was rejected.*--target-replace/ },
+    update: { does: "error: rejected", ...updateInVain, refuses: /was rejected.*--target-replace/ },
     delete: { does: "done", ...deleteInVain },
   },
 };

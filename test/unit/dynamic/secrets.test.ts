@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { Transport } from "../../../provider/atlas/transport.ts";
 import * as provider from "../../../provider/dynamic/org-invitation-provider.ts";
-import { formsOf } from "../../engine/stored-texts.ts";
+import { formsOf } from "../../support/secret-forms.ts";
 import type { Fault, FaultMatch } from "../../support/simulated-atlas/faults.ts";
 import type { Organization } from "../../support/simulated-atlas/organization.ts";
 import { SimulatedAtlas } from "../../support/simulated-atlas/simulated-atlas.ts";

@@ -6,7 +6,7 @@ import { ada, GENERATIONS, lifecycleFixture } from "./lifecycle-fixture.ts";
 
 /*
  * What nobody can win against the API: each test shows the harm within its bound, and that there is none beyond it.
- * The model-based test tolerates the same, and nothing else: see chaos/known-edges.ts.
+ * The model-based test tolerates the same, and nothing else: see test/simulation/known-edges.ts.
  */
 
 const grace = "grace@example.com";
