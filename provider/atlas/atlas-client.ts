@@ -224,9 +224,9 @@ export class AtlasClient {
   #unexpectedResponse(
     request: AtlasRequest,
     response: HttpResponse,
-    reason = describeBody(response.text),
+    reason = `it holds ${describeBody(response.text)}`,
   ): AtlasApiError {
-    return this.#apiError(request, response, { detail: `unexpected answer: ${reason}` });
+    return this.#apiError(request, response, { detail: `the response does not match the API: ${reason}` });
   }
 
   #apiError(

@@ -164,12 +164,12 @@ describe("an error is displayed as", () => {
           return remove();
         },
       // An answer is not what the endpoint promises, or none comes.
-      "ada@example.com in ORG: POST /api/atlas/v2/orgs/ORG/invites answered 200: unexpected answer: its property username is missing or of another type. Check the base URL, if you set one, and that no proxy answers in place of Atlas.":
+      "ada@example.com in ORG: POST /api/atlas/v2/orgs/ORG/invites answered 200: the response does not match the API: its property username is missing or of another type. Check the base URL, if you set one, and that no proxy answers in place of Atlas.":
         ({ atlas }) => {
           atlas.fail({ method: "POST", status: 200, body: { id: team }, times: always });
           return create();
         },
-      [`${DELETE} answered 200: unexpected answer: HTML. Check the base URL, if you set one, and that no proxy answers in place of Atlas.`]:
+      [`${DELETE} answered 200: the response does not match the API: it holds HTML. Check the base URL, if you set one, and that no proxy answers in place of Atlas.`]:
         ({ atlas }) => {
           atlas.fail({ method: "DELETE", status: 200, body: "<html>" });
           return remove();
