@@ -418,6 +418,12 @@ describe("notices are displayed as", () => {
           organization.inviteToProject(ada, { groupId: project, roles: ["GROUP_OWNER"] });
           return read();
         },
+      "warning: ada@example.com has an invitation to a project of ORG. It is not an invitation to the organization, and is not changed.":
+        ({ organization }) => {
+          organization.inviteToProject(ada, { groupId: project, roles: ["GROUP_OWNER"] });
+          organization.rewrite(ada, ({ inviterUsername: _, ...view }) => view);
+          return read();
+        },
       "warning: Atlas has retired the v2 API of invitations. The users API is used instead.": ({ atlas }) => {
         atlas.sunset();
         return read();

@@ -54,6 +54,7 @@ describe("check", () => {
       __resource: urn("ada"),
     };
     expect(await provider.check({}, given)).toEqual({ inputs: { ...inputs, ...nothing }, failures: [] });
+    expect(await provider.check(undefined, news)).toEqual({ inputs, failures: [] });
     const { failures } = await provider.check(undefined, { ...news, roles: [], orgId: "no" });
     expect(failures?.map(({ property }) => property)).toEqual(["orgId", "roles"]);
   });
