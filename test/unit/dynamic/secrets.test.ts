@@ -16,12 +16,8 @@ import { ada, news, useProvider } from "./provider-fixture.ts";
 type Settings = Record<string, string>;
 
 interface Kind {
-  /** Adds credentials of the kind to the organization, and returns their settings. */
+  /** Adds credentials of the kind to the organization. Returns their settings, the secret one last. */
   add(atlas: SimulatedAtlas, organization: Organization): Settings;
-  /** The name of the setting that is not secret, if there is one. */
-  first: string | undefined;
-  /** The name of the secret setting. */
-  secret: string;
   versions: string[];
 }
 
@@ -31,8 +27,6 @@ const KINDS: Record<string, Kind> = {
       const { publicKey, privateKey } = atlas.addApiKey({ organization });
       return { "mongodbatlas:publicKey": publicKey, "mongodbatlas:privateKey": privateKey };
     },
-    first: "mongodbatlas:publicKey",
-    secret: "mongodbatlas:privateKey",
     versions: ["v1.0", "v2", "users"],
   },
   "a service account": {
@@ -40,14 +34,10 @@ const KINDS: Record<string, Kind> = {
       const { clientId, clientSecret } = atlas.addServiceAccount({ organization });
       return { "mongodbatlas:clientId": clientId, "mongodbatlas:clientSecret": clientSecret };
     },
-    first: "mongodbatlas:clientId",
-    secret: "mongodbatlas:clientSecret",
     versions: ["v2", "users"],
   },
   "an access token": {
     add: (atlas, organization) => ({ "mongodbatlas:accessToken": atlas.addAccessToken({ organization }) }),
-    first: undefined,
-    secret: "mongodbatlas:accessToken",
     versions: ["v2", "users"],
   },
 };
@@ -81,36 +71,22 @@ const FAULTS: Record<string, Fault> = {
   "a redirect": { status: 302, headers: { Location: "http://127.0.0.1:9/elsewhere" } },
 };
 
-/** Wrong settings, made of right ones. */
-const MISTAKES: Record<string, (settings: Settings, kind: Kind) => Settings | Promise<Settings>> = {
-  "a secret that Atlas rejects": (settings, { secret }) => ({
-    ...settings,
-    [secret]: `${settings[secret]?.slice(0, -4)}XXXX`,
+/** The settings that a mistake changes, for the first value and the secret of the right ones. */
+const MISTAKES: Record<
+  string,
+  (names: string[], first: string, secret: string) => Settings | Promise<Settings>
+> = {
+  "a secret that Atlas rejects": ([, name = ""], _, secret) => ({ [name]: `${secret.slice(0, -4)}XXXX` }),
+  "a value with a line break": ([name = ""], first) => ({ [name]: `${first}\r\nX-More: 1` }),
+  "a server that refuses connections": async () => ({ "mongodbatlas:baseUrl": await refusing() }),
+  "the secret in place of the server": (_, __, secret) => ({ "mongodbatlas:baseUrl": secret }),
+  "a server with the secret in its URL": (_, __, secret) => ({
+    "mongodbatlas:baseUrl": `https://user:${secret}@cloud.example.com/${secret}`,
   }),
-  "a secret with a line break": (settings, { first, secret }) => {
-    const name = first ?? secret;
-    return { ...settings, [name]: `${settings[name]}\r\nX-More: 1` };
-  },
-  "a server that refuses connections": async (settings) => ({
-    ...settings,
-    "mongodbatlas:baseUrl": await refusing(),
-  }),
-  "the secret in place of the server": (settings, { secret }) => ({
-    ...settings,
-    "mongodbatlas:baseUrl": `${settings[secret]}`,
-  }),
-  "a server with the secret in its URL": (settings, { secret }) => ({
-    ...settings,
-    "mongodbatlas:baseUrl": `https://user:${settings[secret]}@cloud.example.com/${settings[secret]}`,
-  }),
-  "a server without TLS": (settings, { secret }) => ({
-    ...settings,
-    "mongodbatlas:baseUrl": `http://${settings[secret]}.example.com`,
-  }),
-  "half a pair": (settings, { first = "mongodbatlas:accessToken", secret }) => ({
-    ...settings,
-    [first]: "",
-    ...(first === secret && { "mongodbatlas:clientSecret": `${settings[secret]}` }),
+  "a server without TLS": (_, __, secret) => ({ "mongodbatlas:baseUrl": `http://${secret}.example.com` }),
+  "half a pair": ([name = "", secretName], _, secret) => ({
+    [name]: "",
+    ...(name === secretName && { "mongodbatlas:clientSecret": secret }),
   }),
 };
 
@@ -239,7 +215,12 @@ describe.each(Object.entries(KINDS))("%s", (_, kind) => {
   });
 
   test.each(Object.entries(MISTAKES))("is not revealed by %s", async (_, mistaken) => {
-    const wrong = await mistaken(settings, kind);
+    const names = Object.keys(settings);
+    const [first = "", secret = first] = Object.values(settings);
+    const wrong = {
+      ...settings,
+      ...(await mistaken([names[0] as string, names.at(-1) as string], first, secret)),
+    };
     configure(wrong);
     const errors = await failures();
     expect(Object.keys(errors)).toEqual(ALL);
@@ -258,7 +239,7 @@ describe.each(Object.entries(KINDS))("%s", (_, kind) => {
   });
 
   test("is found in every form by these tests", () => {
-    const [secret = ""] = [settings[kind.secret]];
+    const secret = Object.values(settings).at(-1);
     for (const text of [secret, Buffer.from(`a:${secret}`).toString("base64"), `Bearer ${secret}`]) {
       const error = new Error("harmless", { cause: { text } });
       expect(() => expectNoSecret({ create: error }, settings)).toThrow();
