@@ -30,71 +30,52 @@ import {
   VERSIONS,
 } from "./invitations-fixture.ts";
 
-/** A change of what an entry of the list says, and what the person has, or the property that is named. */
-type Entries<Expected> = [what: string, changes: object, expected: Expected][];
+const unknownRoles = ["ORG_MEMBER", "org.of-tomorrow"];
+const withoutRole = [{ groupId: project }, { groupId: otherProject, groupRole: null, groupRoles: null }];
+const noProject = [{ groupRole: "GROUP_OWNER", groupRoles: ["GROUP_OWNER"] }];
+const bothProjects = [project, otherProject].map((groupId) => ({ groupId, roles: [] }));
 
-const rolesOfTomorrow = ["ORG_MEMBER", "org.of-tomorrow"];
-const projectsWithoutRole = [
-  { groupId: project, roles: [] },
-  { groupId: otherProject, roles: [] },
+/** What an entry says in the list of invitations and in that of users, and the access that it has. */
+const USABLE: [what: string, invitation: object, user: object, access: PartialAccess][] = [
+  [
+    "an unknown role",
+    { roles: unknownRoles },
+    { roles: { orgRoles: unknownRoles } },
+    { roles: unknownRoles },
+  ],
+  ["no role in the organization", { roles: [] }, { roles: { orgRoles: [] } }, { roles: [] }],
+  [
+    "projects without a role",
+    { groupRoleAssignments: withoutRole },
+    { roles: { orgRoles: member.roles, groupRoleAssignments: withoutRole } },
+    { groupRoleAssignments: bothProjects },
+  ],
 ];
-const USABLE: Record<"invites" | "users", Entries<object>> = {
-  invites: [
-    ["an unknown role", { roles: rolesOfTomorrow }, { roles: rolesOfTomorrow }],
-    ["no role in the organization", { roles: [] }, { roles: [] }],
-    [
-      "a project without a role",
-      { groupRoleAssignments: [{ groupId: project }, { groupId: otherProject, groupRole: null }] },
-      { groupRoleAssignments: projectsWithoutRole },
-    ],
+
+/** What an entry says in the list of invitations and in that of users, and the property that makes it unusable. */
+const UNUSABLE: [what: string, invitation: object, user: object, property: string][] = [
+  ["no roles", { roles: null }, { roles: null }, "roles"],
+  ["a role instead of a list", { roles: "A" }, { roles: { orgRoles: "A" } }, "roles"],
+  ["no id", { id: undefined }, { id: undefined }, "id"],
+  ["a malformed id", { id: ".." }, { id: ".." }, "id"],
+  ["no username", { username: null }, { username: null }, "username"],
+  [
+    "no username, or no status",
+    { username: null },
+    { orgMembershipStatus: null },
+    "(username|orgMembershipStatus)",
   ],
-  users: [
-    ["an unknown role", { roles: { orgRoles: rolesOfTomorrow } }, { roles: rolesOfTomorrow }],
-    ["an unknown status", { orgMembershipStatus: "SUSPENDED" }, { orgMembershipStatus: "SUSPENDED" }],
-    [
-      "a project without a role",
-      {
-        roles: {
-          orgRoles: [],
-          groupRoleAssignments: [{ groupId: project }, { groupId: otherProject, groupRoles: null }],
-        },
-      },
-      { roles: [], groupRoleAssignments: projectsWithoutRole },
-    ],
+  [
+    "roles in no project",
+    { groupRoleAssignments: noProject },
+    { roles: { orgRoles: [], groupRoleAssignments: noProject } },
+    "groupRoleAssignments.0.groupId",
   ],
-};
-const ALWAYS_UNUSABLE: Entries<string> = [
-  ["no roles", { roles: null }, "roles"],
-  ["no id", { id: undefined }, "id"],
-  ["a malformed id", { id: ".." }, "id"],
-  ["no username", { username: null }, "username"],
 ];
-const UNUSABLE: Record<"invites" | "users", Entries<string>> = {
-  invites: [
-    ...ALWAYS_UNUSABLE,
-    ["a role instead of a list", { roles: "ORG_MEMBER" }, "roles"],
-    [
-      "roles in no project",
-      { groupRoleAssignments: [{ groupRole: "GROUP_OWNER" }] },
-      "groupRoleAssignments.0.groupId",
-    ],
-  ],
-  users: [
-    ...ALWAYS_UNUSABLE,
-    ["a role instead of a list", { roles: { orgRoles: "ORG_MEMBER" } }, "roles.orgRoles"],
-    ["no status", { orgMembershipStatus: null }, "orgMembershipStatus"],
-    [
-      "roles in no project",
-      { roles: { orgRoles: [], groupRoleAssignments: [{ groupRoles: ["GROUP_OWNER"] }] } },
-      "roles.groupRoleAssignments.0.groupId",
-    ],
-  ],
-};
 
 // What the lifecycle relies on in every version of the API.
 describe.each(VERSIONS)("the %s API", (version) => {
   const isUsers = version === "users";
-  const kind = isUsers ? "users" : "invites";
 
   async function setUp(options?: SimulatedAtlasOptions) {
     const fixture = await invitationsFixture(version, options);
@@ -217,31 +198,29 @@ describe.each(VERSIONS)("the %s API", (version) => {
     expect(await fixture.list()).toEqual({ people: [person, person], unusable: [] });
   });
 
-  test.each(USABLE[kind])("accepts an entry with %s as it is", async (_, changes, expected) => {
+  test.each(USABLE)("accepts an entry with %s as it is", async (_, invitation, user, access) => {
     await using fixture = await setUp();
     fixture.organization.invite(ada);
-    fixture.organization.rewrite(ada, (view) => ({ ...view, ...changes }));
+    fixture.organization.rewrite(ada, (view) => ({ ...view, ...(isUsers ? user : invitation) }));
 
-    const person = { username: ada, ...member, ...expected };
+    const person = { username: ada, ...member, ...access };
     expect(await fixture.list()).toMatchObject({ people: [person], unusable: [] });
   });
 
-  test.each(UNUSABLE[kind])("skips an entry with %s, and no other", async (_, changes, property) => {
+  test.each(UNUSABLE)("skips an entry with %s, and no other", async (_, invitation, user, property) => {
     await using fixture = await setUp();
     const stored = fixture.organization.invite(ada);
     fixture.organization.invite(bob);
+    const changes = isUsers ? user : invitation;
     fixture.organization.rewrite(ada, (view) => ({ ...view, ...changes }));
 
     const { people, unusable } = await fixture.list();
 
     expect(people.map(({ username }) => username)).toEqual([bob]);
-    const { username, id } = {
-      username: ada,
-      id: isUsers ? stored.userId : stored.invitationId,
-      ...changes,
-    } as { username: string | null; id: string | undefined };
-    const reason = expect.stringContaining(`${property} is missing`);
-    expect(unusable).toEqual([{ username: username ?? undefined, id, reason }]);
+    const [id] = Object.values(fixture.idsOf(stored));
+    const { username, ...entry } = { username: ada as string | null, id, ...changes };
+    const reason = expect.stringMatching(new RegExp(`${property}\\b.* is missing`));
+    expect(unusable).toEqual([{ username: username ?? undefined, id: entry.id, reason }]);
   });
 
   test.each<[what: string, access: PartialAccess, invitesBody: object]>([
