@@ -8,7 +8,7 @@ import { Transport } from "../../../provider/atlas/transport.ts";
 import * as provider from "../../../provider/dynamic/org-invitation-provider.ts";
 import type { Organization } from "../../support/simulated-atlas/organization.ts";
 import { SimulatedAtlas } from "../../support/simulated-atlas/simulated-atlas.ts";
-import { gate } from "../lifecycle/lifecycle-fixture.ts";
+import { deferred } from "../../support/deferred.ts";
 
 const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 const __provider = "the provider text";
@@ -525,15 +525,15 @@ describe("the end of the process", () => {
   test("does not wait for a token that is not given back", async () => {
     useServiceAccount();
     await provider.create(news);
-    const { opened, open } = gate();
-    atlas.fail({ path: /oauth\/revoke/, authenticated: "either", until: opened });
+    const { promise, resolve } = deferred();
+    atlas.fail({ path: /oauth\/revoke/, authenticated: "either", until: promise });
     const sleep = vi.spyOn(systemClock, "sleep").mockResolvedValue(undefined);
     const ended = exit();
     endings("SIGINT")[0]?.("SIGINT");
     await ended;
     expect(sleep).toHaveBeenCalledWith(3_000);
     expect(atlas.tokens).toMatchObject([{ revoked: false }]);
-    open();
+    resolve();
   });
 
   test("sends nothing more where there is no token, either", async () => {
