@@ -72,14 +72,14 @@ describe("a person whom Atlas has under another address, without an id that show
   const storesUsername = (username: string) => username.replace("+work", "");
   const username = "ada+work@example.com";
 
-  test("is invited again by the invitations API where Atlas stores another spelling", async () => {
+  test("is invited again by the invitations API where Atlas stores another form of the address", async () => {
     const { run, lifecycle, inputs, organization, mails } = await setup(v2, { storesUsername });
     organization.invite(ada);
     await run(lifecycle.create(inputs({ username })));
     expect(mails()).toBe(2);
   });
 
-  test("is refused by the users API where Atlas stores another spelling", async () => {
+  test("is refused by the users API where Atlas stores another form of the address", async () => {
     const { run, lifecycle, inputs, organization, mails } = await setup(users, { storesUsername });
     organization.invite(ada);
     const created = run(lifecycle.create(inputs({ username })));

@@ -86,26 +86,14 @@ describe.each(APIS)("on $apiVersion", ({ isUsers, setup }) => {
     });
 
     const teams = (...teamIds: string[]) => ({ ...leftOut, teamIds });
+    const both = teams(team, otherTeam);
+    const onlyTeam = { teamIds: [team], groupRoleAssignments: [] };
 
     test.each([
       ["removes what an empty list lacks", empty, access, access, empty, empty],
-      [
-        "removes drift from a list that is no longer declared",
-        teams(team),
-        teams(team, otherTeam),
-        teams(team, otherTeam),
-        leftOut,
-        empty,
-      ],
+      ["removes drift from a list no longer declared", teams(team), both, both, leftOut, empty],
       ["grants what is declared for the first time", leftOut, empty, leftOut, access, access],
-      [
-        "replaces a list that is declared for the first time",
-        leftOut,
-        teams(otherTeam),
-        leftOut,
-        teams(team),
-        { teamIds: [team] },
-      ],
+      ["replaces a list declared for the first time", leftOut, teams(otherTeam), leftOut, onlyTeam, onlyTeam],
     ])("%s", async (_, before, found, shown, declared, after) => {
       const { organization, stored, refresh, update } = await setup({ onAccepted });
       const state = await stored(before);
