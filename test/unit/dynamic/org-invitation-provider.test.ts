@@ -6,9 +6,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { systemClock } from "../../../provider/atlas/clock.ts";
 import { Transport } from "../../../provider/atlas/transport.ts";
 import * as provider from "../../../provider/dynamic/org-invitation-provider.ts";
+import { deferred } from "../../support/deferred.ts";
 import type { Organization } from "../../support/simulated-atlas/organization.ts";
 import { SimulatedAtlas } from "../../support/simulated-atlas/simulated-atlas.ts";
-import { deferred } from "../../support/deferred.ts";
 
 const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 const __provider = "the provider text";

@@ -75,10 +75,12 @@ export async function lifecycleFixture(
   onTestFinished(() => atlas.stop());
   const organization = atlas.addOrganization();
   const apiKey = atlas.addApiKey({ organization });
+  const source = "the test";
+  const kind = "serviceAccount" as const;
   const settings: Settings = {
     baseUrl: atlas.url,
     invitationsApi,
-    credentials: { kind: "apiKey", ...apiKey, source: "the test" },
+    credentials: { kind: "apiKey", ...apiKey, source },
     maxWaitMs: 3_600_000,
     debug: false,
   };
@@ -122,11 +124,7 @@ export async function lifecycleFixture(
     atlas,
     organization,
     apiKey,
-    serviceAccount: () => ({
-      kind: "serviceAccount" as const,
-      ...atlas.addServiceAccount({ organization }),
-      source: "the test",
-    }),
+    serviceAccount: () => ({ kind, ...atlas.addServiceAccount({ organization }), source }),
     inputs,
     notices,
     connection,
