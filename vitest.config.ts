@@ -3,11 +3,11 @@ import type { Reporter } from "vitest/node";
 
 /** One line for CI, over all tiers. */
 const tally: Reporter = {
-  onTestRunEnd(files) {
+  onTestRunEnd(files, errors) {
     const tests = files.flatMap((file) => [...file.children.allTests()]);
     const failedFiles = files.filter((file) => file.state() === "failed" && file.children.size === 0);
     const count = (state: string) => tests.filter((test) => test.result().state === state).length;
-    const failed = count("failed") + failedFiles.length;
+    const failed = count("failed") + failedFiles.length + errors.length;
     const skipped = count("skipped");
     console.log(`\n${count("passed")} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ""}`);
   },
@@ -39,8 +39,10 @@ export default defineConfig({
         test: {
           name: "host",
           include: ["test/host/*.test.ts"],
+          globalSetup: ["test/support/plugin-host/package-setup.ts"],
           testTimeout: 120_000,
-          hookTimeout: 300_000,
+          // One process of Node that starts keeps one core busy.
+          maxConcurrency: 2,
         },
       },
       {
@@ -48,8 +50,13 @@ export default defineConfig({
         test: {
           name: "engine",
           include: ["test/engine/*.test.ts"],
+          globalSetup: [
+            "test/support/pulumi-cli/engine-setup.ts",
+            "test/support/plugin-host/package-setup.ts",
+          ],
           testTimeout: 300_000,
-          hookTimeout: 1_800_000,
+          // One command of Pulumi keeps more than one core busy.
+          maxConcurrency: 2,
         },
       },
     ],

@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
-import { OrgInvitation } from "pulumi-atlas-invitations";
+import { type OnAccepted, OrgInvitation } from "pulumi-atlas-invitations";
 
 const config = new pulumi.Config();
 const orgId = config.require("orgId");
-const onAccepted = config.get<"fail" | "retain" | "manage">("onAccepted");
+const onAccepted = config.get<OnAccepted>("onAccepted");
 
 const people = [
   { name: "ada", roles: ["ORG_GROUP_CREATOR", "ORG_MEMBER"] },
@@ -18,7 +18,7 @@ const invitations = people.map(
     new OrgInvitation(name, { orgId, username: `${name}@example.com`, onAccepted, ...args }),
 );
 
-/** What became of each person, as of the last up. */
+/** The status of each invitation, as of the last up. */
 export const status = pulumi
   .all(invitations.map(({ username, status }) => [username, status]))
   .apply(Object.fromEntries);

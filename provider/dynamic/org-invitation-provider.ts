@@ -228,7 +228,9 @@ async function withSubject<Result>(
     const message = messageOf(error);
     const isNamed = message.includes(username);
     // A new error, as several operations may fail with the same one.
-    throw new AtlasOperationError(isNamed ? message : `${username} in ${orgId}: ${message}`, { cause: error });
+    throw new AtlasOperationError(isNamed ? message : `${username} in ${orgId}: ${message}`, {
+      cause: error,
+    });
   }
 }
 

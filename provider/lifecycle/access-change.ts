@@ -106,8 +106,9 @@ export function personToStore(
 ): Person {
   const fields = ACCESS_FIELDS.filter((field) => inputs[field] !== undefined);
   const stored = fields.map((field): PartialAccess => {
-    const before = isLeftToRead(field, inputs, state) ? state : found;
-    const now: PartialAccess = sent[field] ? answer : { [field]: before?.[field] };
+    // Sent only where Atlas had reset it, with what others have added: it stays left to a read.
+    if (isLeftToRead(field, inputs, state)) return { [field]: state?.[field] };
+    const now: PartialAccess = sent[field] ? answer : found;
     if (!isAsPlanned || !state) return { [field]: now[field] };
     const unplanned = combined(field, found, { removed: combined(field, state, { added: inputs }) });
     return combined(field, now, { removed: unplanned });

@@ -1,118 +1,89 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { EngineUnavailableError } from "../support/pulumi-cli/engine-unavailable-error.ts";
-import { type Engine, provideEngine } from "../support/pulumi-cli/provide-engine.ts";
+import { provideEngine } from "../support/pulumi-cli/provide-engine.ts";
 import { Workspace } from "../support/pulumi-cli/workspace.ts";
 import { SimulatedAtlas } from "../support/simulated-atlas/simulated-atlas.ts";
-import { Ending } from "./cleanup.ts";
-import { CliStage } from "./cli-runner.ts";
-import { Scene } from "./demo-context.ts";
-import { instructions, watch } from "./keep-mode.ts";
-import { PluginHostStage } from "./plugin-host-runner.ts";
-import { Narrator } from "./printer.ts";
-import { BEGINNING, REST } from "./scenario.ts";
+import { ChapterRunner } from "./chapter-runner.ts";
+import { CHAPTERS_BEFORE_KEEP, chapters } from "./chapters.ts";
+import { printRequestsForever, shellInstructions } from "./keep-mode.ts";
+import * as printer from "./printer.ts";
 
-const USAGE = `npm run demo                    the whole story
-npm run demo -- --keep          its beginning; then the server and the stack stay, to go on by hand
-npm run demo -- --plugin-host   the whole story without the CLI, as where no engine can be had`;
+const USAGE = `npm run demo             all chapters
+npm run demo -- --keep   the first chapters; then the server and the stack stay, for commands by hand`;
 
-const REPOSITORY = dirname(dirname(import.meta.dirname));
-const narrator = new Narrator();
-const ending = new Ending();
+const interruption = new AbortController();
+const cleanups: (() => Promise<void>)[] = [];
 
-async function main({ keep, withoutCli }: { keep: boolean; withoutCli: boolean }): Promise<void> {
-  const engine = withoutCli ? undefined : await findEngine(keep);
+/** Registers the cleanup before the thing exists, because an interrupt can come while it is created. */
+function owned<T>(creation: Promise<T>, cleanUp: (created: T) => Promise<void>): Promise<T> {
+  cleanups.unshift(() => creation.then(cleanUp, () => {}));
+  return creation;
+}
+
+async function play(keep: boolean): Promise<void> {
+  const { signal } = interruption;
+  const engine = await owned(provideEngine({ log: printer.note, signal }), async () => {});
   const started = Date.now();
-  const atlas = await ending.owns(SimulatedAtlas.start(), (atlas) => atlas.stop());
+  const atlas = await owned(SimulatedAtlas.start(), (atlas) => atlas.stop());
   const organization = atlas.addOrganization();
   const { publicKey, privateKey } = atlas.addApiKey({ organization });
-  const env = {
-    MONGODB_ATLAS_BASE_URL: atlas.url,
-    MONGODB_ATLAS_PUBLIC_KEY: publicKey,
-    MONGODB_ATLAS_PRIVATE_KEY: privateKey,
-  };
-  narrator.title(
-    `pulumi-atlas-invitations, on ${engine ? `Pulumi ${engine.version} (${engine.source})` : "Pulumi's plugin host"} and a simulated Atlas at ${atlas.url}`,
+  printer.title(
+    `pulumi-atlas-invitations on Pulumi ${engine.version} (${engine.source}) and a simulated Atlas at ${atlas.url}`,
   );
-  narrator.note(engine ? ABOUT_CLI : ABOUT_PLUGIN_HOST);
-  narrator.note("Of the requests that Atlas sees, ids and the query of lists are shortened.");
+  printer.note(
+    "Each command is followed by its output, without progress, and by the requests that Atlas received, with shortened ids and queries. Options that separate the demo from your own Pulumi are hidden.",
+  );
+  const creation = Workspace.create(engine, {
+    folder: join(import.meta.dirname, "../.."),
+    env: {
+      MONGODB_ATLAS_BASE_URL: atlas.url,
+      MONGODB_ATLAS_PUBLIC_KEY: publicKey,
+      MONGODB_ATLAS_PRIVATE_KEY: privateKey,
+      // `npm test` checks the types of the example.
+      PULUMI_NODEJS_TRANSPILE_ONLY: "true",
+    },
+  });
+  const workspace = await owned(creation, (workspace) => workspace.dispose());
 
-  const workspace = engine && (await newWorkspace(engine, env));
-  const stage = workspace ? new CliStage(workspace, narrator) : new PluginHostStage(env, narrator);
-  await ending.owns(Promise.resolve(stage), (stage) => stage.stop());
-  const scene = new Scene(narrator, stage, atlas, organization);
-
-  for (const chapter of keep ? BEGINNING : [...BEGINNING, ...REST]) {
-    narrator.chapter(chapter.title, chapter.text);
-    await chapter.play(scene);
-  }
-  if (keep && workspace) {
-    narrator.note("\nThe server and the stack stay until you press Ctrl-C. To go on, in another terminal:\n");
-    for (const line of instructions(workspace)) narrator.line(line);
-    narrator.note("\nWhat Atlas sees from here on:");
-    return watch(atlas, narrator);
+  const runner = new ChapterRunner(workspace, atlas);
+  const played = chapters(atlas, organization).slice(0, keep ? CHAPTERS_BEFORE_KEEP : undefined);
+  for (const [index, chapter] of played.entries()) await runner.play(chapter, index + 1);
+  if (keep) {
+    printer.note("\nThe server and the stack stay until you press Ctrl-C. In another terminal:\n");
+    for (const line of shellInstructions(workspace)) printer.line(line);
+    printer.note("\nThe requests that Atlas receives:");
+    return printRequestsForever(atlas);
   }
   const seconds = Math.round((Date.now() - started) / 1000);
-  narrator.title(
-    `\nAll ${narrator.chapters} chapters ended as told, ${narrator.checks} claims verified: ${scene.commands} commands, ${scene.requests} requests, ${scene.mails} e-mails, in ${seconds} s.`,
-  );
+  printer.title(`\nAll ${played.length} chapters ended as described, in ${seconds} s.`);
 }
 
-const ABOUT_CLI =
-  "Below each command is what it printed, without rows of progress. Options and settings that keep it apart from your own Pulumi are not shown.";
-const ABOUT_PLUGIN_HOST =
-  "In place of each command are the calls that it makes to the provider, and the provider's answers.";
-
-/** `undefined` where there is none, which is told. */
-async function findEngine(needed: boolean): Promise<Engine | undefined> {
+function parseOptions(): { keep: boolean } {
   try {
-    return await provideEngine({ log: (line) => narrator.note(line) });
-  } catch (error) {
-    if (needed || !(error instanceof EngineUnavailableError)) throw error;
-    narrator.note(`${error.message} Until then, the story is played without the CLI.\n`);
-    return undefined;
-  }
-}
-
-async function newWorkspace(engine: Engine, env: NodeJS.ProcessEnv): Promise<Workspace> {
-  const home = await ending.owns(mkdtemp(join(tmpdir(), "pulumi-atlas-demo-")), (home) =>
-    // What was killed a moment ago may still write.
-    rm(home, { recursive: true, force: true, maxRetries: 5 }),
-  );
-  const making = Workspace.create(engine, {
-    folder: REPOSITORY,
-    home,
-    // The types of the example are checked with all others, by npm test.
-    env: { ...env, PULUMI_NODEJS_TRANSPILE_ONLY: "true" },
-  });
-  return ending.owns(making, (workspace) => workspace.dispose());
-}
-
-function options(): { keep: boolean; withoutCli: boolean } {
-  try {
-    const { values } = parseArgs({
-      options: { keep: { type: "boolean" }, "plugin-host": { type: "boolean" } },
-    });
-    const { keep = false, "plugin-host": withoutCli = false } = values;
-    if (keep && withoutCli) throw new Error("There is nothing to keep without the CLI.");
-    return { keep, withoutCli };
+    const { keep = false } = parseArgs({ options: { keep: { type: "boolean" } } }).values;
+    return { keep };
   } catch (error) {
     console.error(`${(error as Error).message}\n\n${USAGE}`);
     process.exit(2);
   }
 }
 
-const chosen = options();
-const interrupted = ending.wanted.then(() => {
-  narrator.close();
-  // Ctrl-C is how that one ends.
-  return chosen.keep ? 0 : 130;
+const { keep } = parseOptions();
+const interrupted = new Promise<number>((resolve) => {
+  // Ctrl-C is the normal end of `--keep`.
+  const interrupt = () => resolve(keep ? 0 : 130);
+  // On each signal, not once: npm forwards a signal that the terminal has sent already.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, interrupt);
+  process.stdout.on("error", interrupt);
 });
-try {
-  await ending.exit(await Promise.race([interrupted, main(chosen).then(() => 0)]));
-} catch (error) {
-  narrator.failure((error as Error).message);
-  await ending.exit(1);
-}
+const ended = play(keep).then(
+  () => 0,
+  (error: Error) => {
+    if (!interruption.signal.aborted) printer.failure(error.message);
+    return 1;
+  },
+);
+const exitCode = await Promise.race([interrupted, ended]);
+interruption.abort();
+for (const cleanUp of cleanups) await cleanUp().catch(console.error);
+process.exit(exitCode);

@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Workspace } from "../support/pulumi-cli/workspace.ts";
 import type { SimulatedAtlas } from "../support/simulated-atlas/simulated-atlas.ts";
-import type { Narrator } from "./printer.ts";
+import * as printer from "./printer.ts";
 import { requestLines } from "./request-lines.ts";
 
 const SETTINGS = /^(PATH|PULUMI_.*|MONGODB_ATLAS_.*)$/;
 
-/** How to go on by hand with a stack: what to put into the environment, and commands to try. */
-export function instructions(workspace: Workspace): string[] {
+/** Shell commands that set up a terminal for the stack, and commands to try there. */
+export function shellInstructions(workspace: Workspace): string[] {
   const settings = Object.entries({ ...workspace.env, PULUMI_OPTION_CONFIG_FILE: workspace.configFile });
   return [
-    `cd ${quoted(workspace.folder)}`,
+    `cd ${quote(workspace.folder)}`,
     ...settings
       .filter(([name]) => SETTINGS.test(name))
-      .map(([name, value = ""]) => `export ${name}=${name === "PATH" ? pathBefore(value) : quoted(value)}`),
+      .map(([name, value = ""]) => `export ${name}=${name === "PATH" ? pathPrefix(value) : quote(value)}`),
     "",
     "pulumi preview --refresh --diff",
     "pulumi up --refresh",
@@ -23,23 +23,23 @@ export function instructions(workspace: Workspace): string[] {
   ];
 }
 
-/** Shows what Atlas sees, for ever. */
-export async function watch(atlas: SimulatedAtlas, narrator: Narrator): Promise<never> {
+/** Prints each request that Atlas receives, until the process ends. */
+export async function printRequestsForever(atlas: SimulatedAtlas): Promise<never> {
   for (;;) {
     atlas.forget();
-    // Requests are logged before they are answered, and shown once they are.
+    // A request is logged before it is answered, and printed after.
     while (atlas.requests.length === 0 || atlas.requests.some(({ status }) => status === undefined)) {
       await sleep(200);
     }
-    for (const request of atlas.requests) for (const line of requestLines([request])) narrator.output(line);
+    for (const request of atlas.requests) requestLines([request]).forEach(printer.output);
   }
 }
 
-/** Only what is put before the user's own. */
-function pathBefore(path: string): string {
-  return `${quoted(path.replace(`:${process.env.PATH}`, ""))}:"$PATH"`;
+/** The folders that come before the user's own. */
+function pathPrefix(path: string): string {
+  return `${quote(path.replace(`:${process.env.PATH}`, ""))}:"$PATH"`;
 }
 
-function quoted(value: string): string {
+function quote(value: string): string {
   return /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`;
 }

@@ -2,82 +2,54 @@ import { styleText } from "node:util";
 import type { LoggedRequest } from "../support/simulated-atlas/request-log.ts";
 import { requestLines } from "./request-lines.ts";
 
-/** Something ended otherwise than the story tells. */
-export class UnexpectedEndError extends Error {
-  override readonly name = "UnexpectedEndError";
-}
-
 /** Whether the terminal shows colours and the user wants them. */
 export const hasColour = styleText("bold", "") !== "";
 
-/** Prints the story: chapters, commands, what they printed, what Atlas saw, and what was verified. */
-export class Narrator {
-  chapters = 0;
-  checks = 0;
-  #closed = false;
+export function line(text = ""): void {
+  process.stdout.write(`${text}\n`);
+}
 
-  title(text: string): void {
-    this.#print(styleText("bold", text));
-  }
+export function title(text: string): void {
+  line(styleText("bold", text));
+}
 
-  chapter(title: string, text: string): void {
-    this.chapters += 1;
-    this.#print(`\n${styleText(["bold", "cyan"], `${this.chapters}. ${title}`)}\n${text}`);
-  }
+/** A remark about the demo itself. */
+export function note(text: string): void {
+  line(styleText("dim", text));
+}
 
-  /** A remark about the demo itself. */
-  note(text: string): void {
-    this.#print(styleText("dim", text));
-  }
+export function chapter(number: number, title: string, text: string): void {
+  line(`\n${styleText(["bold", "cyan"], `${number}. ${title}`)}\n${text}`);
+}
 
-  /** A command as typed. */
-  command(text: string): void {
-    this.#print(`\n${styleText("bold", `$ ${text}`)}`);
-  }
+/** A change in Atlas without Pulumi. */
+export function event(text: string): void {
+  line(`  ${styleText("magenta", "*")} ${text}`);
+}
 
-  /** A line that a command printed, as it is. */
-  output(line: string): void {
-    this.#print(`  ${line}`);
-  }
+export function command(command: string, env: Record<string, string> = {}): void {
+  const settings = Object.entries(env).map(([name, value]) => `${name}=${value} `);
+  line(`\n${styleText("bold", `$ ${settings.join("")}pulumi ${command}`)}`);
+}
 
-  /** A line to copy. */
-  line(text: string): void {
-    this.#print(text);
-  }
+/** A line that a command printed. */
+export function output(text: string): void {
+  // A colour may continue after the end of the line.
+  line(`  ${text}${hasColour ? "\x1b[0m" : ""}`);
+}
 
-  /** Something that happens in Atlas without Pulumi. */
-  event(text: string): void {
-    this.#print(`  ${styleText("magenta", "*")} ${text}`);
-  }
+/** What Atlas received during a command, and the e-mails that it sent. */
+export function requests(requests: readonly LoggedRequest[], mails: readonly { username: string }[]): void {
+  line(styleText("yellow", requests.length === 0 ? "Atlas received no request." : "Atlas received"));
+  for (const text of requestLines(requests)) output(text);
+  const recipients = mails.map(({ username }) => username).sort();
+  if (recipients.length > 0) line(`${styleText("yellow", "and sent an e-mail to")} ${recipients.join(", ")}`);
+}
 
-  /** What Atlas saw of a command, and whom it wrote to. */
-  seen(requests: readonly LoggedRequest[], mailed: readonly string[]): void {
-    this.#print(styleText("yellow", requests.length === 0 ? "Atlas saw no request." : "Atlas saw"));
-    for (const line of requestLines(requests)) this.#print(`  ${line}`);
-    if (mailed.length > 0)
-      this.#print(`${styleText("yellow", "and sent an e-mail to")} ${mailed.join(", ")}`);
-  }
+export function proof(text: string): void {
+  line(`${styleText("green", "✓")} ${text}`);
+}
 
-  /**
-   * Tells that the claim holds.
-   * @throws UnexpectedEndError if it does not
-   */
-  check(claim: string, holds: boolean): void {
-    if (!holds) throw new UnexpectedEndError(`This was to be true, and is not: ${claim}.`);
-    this.checks += 1;
-    this.#print(`${styleText("green", "✓")} ${claim}`);
-  }
-
-  failure(text: string): void {
-    this.#print(`\n${styleText(["bold", "red"], "✗")} ${text}`);
-  }
-
-  /** Says no more. */
-  close(): void {
-    this.#closed = true;
-  }
-
-  #print(text: string): void {
-    if (!this.#closed) process.stdout.write(`${text}\n`);
-  }
+export function failure(text: string): void {
+  line(`\n${styleText(["bold", "red"], "✗")} ${text}`);
 }

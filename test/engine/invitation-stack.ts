@@ -1,100 +1,52 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { type Installation, installPackage, packTarball } from "../support/plugin-host/install-package.ts";
-import { type Engine, provideEngine } from "../support/pulumi-cli/provide-engine.ts";
-import { type CommandOptions, type CommandResult, Workspace } from "../support/pulumi-cli/workspace.ts";
+import { cp, mkdtemp, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Engine } from "../support/pulumi-cli/provide-engine.ts";
+import {
+  type CommandOptions,
+  type CommandResult,
+  type ExportedState,
+  type StateResource,
+  Workspace,
+} from "../support/pulumi-cli/workspace.ts";
 import type { ApiKey } from "../support/simulated-atlas/api.ts";
-import type { Organization, Person } from "../support/simulated-atlas/organization.ts";
 import { SimulatedAtlas } from "../support/simulated-atlas/simulated-atlas.ts";
-import type { ExpectedRequests, Generation } from "./expected-requests.ts";
+import type { ApiVersion } from "./expected-requests.ts";
+
+export const ADA = "ada@example.com";
+export const ALAN = "alan@example.com";
+export const GRACE = "grace@example.com";
+export const EDSGER = "edsger@example.com";
+export const HEDY = "hedy@example.com";
 
 export const UP = "up --yes --skip-preview";
 export const REFRESH = "refresh --yes --skip-preview";
 export const DESTROY = "destroy --yes --skip-preview";
 
-/** A finished command, and what Atlas saw of it. */
-export interface Run extends CommandResult {
-  /** In the form of `SimulatedAtlas.log`. */
-  requests: string[];
-  /** What the Diagnostics section says, by the name of the resource; sorted, as lines of a plugin come at any time. */
-  diagnostics: Record<string, string[]>;
+/** What all stacks share: the engine, and a folder in which the packed package is installed. */
+export interface Environment {
+  engine: Engine;
+  packageFolder: string;
 }
 
 /**
- * The arguments of one resource, right or wrong. Besides, `secrets` names arguments that are secret, and `options` holds
- * Pulumi's resource options; of these `provider` names an AtlasProvider with the same key, and `component` the parent.
+ * The arguments of one resource, right or wrong. Besides, `secrets` names arguments that are secret, and `options`
+ * holds resource options; of these, `provider` names an AtlasProvider with the same key, and `component` the parent.
  */
 export type Declaration = Record<string, unknown>;
 
 /** A value that the program knows once the resource of that name is created. */
 export const afterCreating = (name: string, value: unknown) => ({ afterCreating: name, value });
 
-const PROGRAM = `
-const pulumi = require("@pulumi/pulumi");
-const { AtlasProvider, OrgInvitation } = require("pulumi-atlas-invitations");
-const declarations = require("./declarations.json");
-
-const made = {};
-const providers = {};
-const providerOf = (name) => (providers[name] ??= new AtlasProvider(name, {
-  publicKey: process.env.MONGODB_ATLAS_PUBLIC_KEY,
-  privateKey: process.env.MONGODB_ATLAS_PRIVATE_KEY,
-}));
-for (const [name, { options = {}, secrets = [], ...declaration }] of Object.entries(declarations)) {
-  const args = JSON.parse(JSON.stringify(declaration), (_key, value) =>
-    value?.afterCreating ? made[value.afterCreating].status.apply(() => value.value) : value,
-  );
-  for (const secret of secrets) args[secret] = pulumi.secret(args[secret]);
-  const { provider, component, ...others } = options;
-  made[name] = new OrgInvitation(name, args, {
-    ...others,
-    ...(provider && { provider: providerOf(provider) }),
-    ...(component && { parent: new pulumi.ComponentResource("test:index:Team", component) }),
-  });
-}
-`;
-
-const PROJECT = `
-name: people
-runtime:
-  name: nodejs
-  options:
-    typescript: false
-`;
-
-/** The engine, and the package as users install it; the projects of all stacks live below that folder. */
-export class Ground implements AsyncDisposable {
-  readonly engine: Engine;
-  readonly #installation: Installation;
-
-  private constructor(engine: Engine, installation: Installation) {
-    this.engine = engine;
-    this.#installation = installation;
-  }
-
-  static async lay(): Promise<Ground> {
-    const engine = await provideEngine({ log: console.log });
-    return new Ground(engine, await installPackage("npm"));
-  }
-
-  /** A new project that declares nobody. */
-  async project(): Promise<string> {
-    const folder = await mkdtemp(join(this.#installation.folder, "project-"));
-    await writeFile(join(folder, "Pulumi.yaml"), PROJECT);
-    await writeFile(join(folder, "index.js"), PROGRAM);
-    await writeFile(join(folder, "declarations.json"), "{}");
-    return folder;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#installation.dispose();
-    // It removes itself when the process exits, but a worker of vitest is ended before that.
-    await rm(dirname(await packTarball()), { recursive: true, force: true });
-  }
+/** A finished command, and the requests that Atlas received meanwhile. */
+export interface Run extends CommandResult {
+  /** In the form of `SimulatedAtlas.log`. */
+  requests: string[];
+  /** The lines of the Diagnostics section by resource name, sorted: plugins print at any time. */
+  diagnostics: Record<string, string>;
 }
 
-export interface InvitationStackOptions {
-  /** On top of the address of the simulated Atlas and the generation. @default {@link keyEnv} */
+export interface StackOptions {
+  /** On top of the address of the simulated Atlas and the API version. @default {@link keyEnv} */
   env?: (key: ApiKey) => NodeJS.ProcessEnv;
   /** The clock of the simulated Atlas. @default Date.now */
   now?: () => number;
@@ -102,126 +54,109 @@ export interface InvitationStackOptions {
   organizationId?: string | undefined;
 }
 
-/** Starts a stack on the generation at hand. */
-export type StartStack = () => Promise<InvitationStack>;
+export type InvitationStack = Awaited<ReturnType<typeof createStack>>;
 
-/** A program that invites people, on a stack of its own, and the simulated organization that it is about. */
-export class InvitationStack implements AsyncDisposable {
-  readonly atlas: SimulatedAtlas;
-  readonly organization: Organization;
-  readonly key: ApiKey;
-  readonly workspace: Workspace;
-  /** What Atlas is to log for each step. */
-  readonly expected: ExpectedRequests;
+/** Creates a stack with a program that invites people, and a simulated organization for it. */
+export async function createStack(
+  { engine, packageFolder }: Environment,
+  version: ApiVersion,
+  { env = keyEnv, now = Date.now, organizationId }: StackOptions = {},
+) {
+  const atlas = await SimulatedAtlas.start({ now });
+  const organization = atlas.addOrganization({ ...(organizationId && { id: organizationId }) });
+  const key = atlas.addApiKey({ organization });
+  const folder = await mkdtemp(join(packageFolder, "program-"));
+  await cp(join(import.meta.dirname, "program"), folder, { recursive: true });
+  const workspace = await Workspace.create(engine, {
+    folder,
+    env: {
+      // Node compiles the SDK once instead of twice in every command.
+      NODE_COMPILE_CACHE: join(packageFolder, "compile-cache"),
+      MONGODB_ATLAS_BASE_URL: atlas.url,
+      MONGODB_ATLAS_INVITATIONS_API: version.name,
+      ...env(key),
+    },
+  });
 
-  private constructor(
-    atlas: SimulatedAtlas,
-    organization: Organization,
-    key: ApiKey,
-    workspace: Workspace,
-    expected: ExpectedRequests,
-  ) {
-    this.atlas = atlas;
-    this.organization = organization;
-    this.key = key;
-    this.workspace = workspace;
-    this.expected = expected;
-  }
+  const execute = async (command: string, options: CommandOptions): Promise<Run> => {
+    atlas.forget();
+    const result = await workspace.pulumi(command.split(" "), options);
+    return { ...result, requests: atlas.log(), diagnostics: diagnosticsIn(result.output) };
+  };
+  const person = (username: string) => {
+    const found = organization.find(username);
+    if (!found) throw new Error(`Atlas does not know ${username}`);
+    return found;
+  };
+  const resources = async () => invitationsIn(await workspace.state());
 
-  static async start(
-    ground: Ground,
-    generation: Generation,
-    { env = keyEnv, now = Date.now, organizationId }: InvitationStackOptions = {},
-  ): Promise<InvitationStack> {
-    const atlas = await SimulatedAtlas.start({ now });
-    const organization = atlas.addOrganization({ ...(organizationId && { id: organizationId }) });
-    const key = atlas.addApiKey({ organization });
-    const workspace = await Workspace.create(ground.engine, {
-      folder: await ground.project(),
-      env: {
-        MONGODB_ATLAS_BASE_URL: atlas.url,
-        MONGODB_ATLAS_INVITATIONS_API: generation.name,
-        ...env(key),
-      },
-    });
-    return new InvitationStack(atlas, organization, key, workspace, generation.requests(organization));
-  }
+  return {
+    atlas,
+    organization,
+    key,
+    workspace,
+    expected: version.requests(organization),
 
-  /** What the program declares from now on: `ada@example.com` as a member by the name of `ada`, unless told otherwise. */
-  async declare(declarations: Record<string, Declaration>): Promise<void> {
-    const complete = Object.entries(declarations).map(([name, declaration]) => [
-      name,
-      { orgId: this.organization.id, username: `${name}@example.com`, roles: ["ORG_MEMBER"], ...declaration },
-    ]);
-    await writeFile(
-      join(this.workspace.folder, "declarations.json"),
-      JSON.stringify(Object.fromEntries(complete)),
-    );
-  }
+    /**
+     * Replaces what the program declares. Each argument that is left out has a default: for the resource `ada`,
+     * `ada@example.com` is invited with the role `ORG_MEMBER`.
+     */
+    async declare(declarations: Record<string, Declaration>): Promise<void> {
+      const complete = Object.entries(declarations).map(([name, declaration]) => [
+        name,
+        { orgId: organization.id, username: `${name}@example.com`, roles: ["ORG_MEMBER"], ...declaration },
+      ]);
+      await writeFile(join(folder, "declarations.json"), JSON.stringify(Object.fromEntries(complete)));
+    },
 
-  /** Runs a command that is to succeed. */
-  run(command: string, env?: NodeJS.ProcessEnv): Promise<Run> {
-    return this.#run(command, { ...(env && { env }) });
-  }
+    /** Runs a command that must succeed. */
+    run: (command: string, env: NodeJS.ProcessEnv = {}) => execute(command, { env }),
 
-  /** Runs a command that is to fail. */
-  async fail(command: string, env?: NodeJS.ProcessEnv): Promise<Run> {
-    const run = await this.#run(command, { ...(env && { env }), allowFailure: true });
-    if (run.exitCode === 0) throw new Error(`pulumi ${command} did not fail:\n${run.output}`);
-    return run;
-  }
+    /** Runs a command that must fail. */
+    async fail(command: string, env: NodeJS.ProcessEnv = {}): Promise<Run> {
+      const run = await execute(command, { env, allowFailure: true });
+      if (run.exitCode === 0) throw new Error(`pulumi ${command} did not fail:\n${run.output}`);
+      return run;
+    },
 
-  /** A copy of what Atlas stores of the person. */
-  person(username: string): Person {
-    const person = this.organization.find(username);
-    if (!person) throw new Error(`Atlas does not know ${username}`);
-    return person;
-  }
+    /** A copy of what Atlas stores of the person. */
+    person,
+    people: (...usernames: string[]) => usernames.map(person),
 
-  /** The stored outputs of the resource. */
-  async outputs(name: string): Promise<Record<string, unknown> | undefined> {
-    return (await this.workspace.resource(name))?.outputs;
-  }
+    /** The invitations in the state, by resource name. */
+    resources,
+    outputs: async (name: string) => (await resources())[name]?.outputs,
 
-  /** The URN of the resource. */
-  urn(name: string): string {
-    return `urn:pulumi:dev::people::pulumi-nodejs:dynamic/mongodbatlas:OrgInvitation::${name}`;
-  }
+    urn: (name: string) =>
+      `urn:pulumi:dev::people::pulumi-nodejs:dynamic/mongodbatlas:OrgInvitation::${name}`,
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.workspace.dispose();
-    await this.atlas.stop();
-  }
+    async [Symbol.asyncDispose](): Promise<void> {
+      await workspace.dispose();
+      await atlas.stop();
+    },
+  };
+}
 
-  async #run(command: string, options: CommandOptions): Promise<Run> {
-    this.atlas.forget();
-    const result = await this.workspace.pulumi(command.split(" "), options);
-    return { ...result, requests: this.atlas.log(), diagnostics: diagnosticsIn(result.output) };
-  }
+/** The invitations in an exported state, by resource name. */
+export function invitationsIn({ deployment }: ExportedState): Record<string, StateResource> {
+  const invitations = (deployment.resources ?? []).filter(({ type }) => type.endsWith(":OrgInvitation"));
+  return Object.fromEntries(
+    invitations.map((resource) => [String(resource.urn.split("::").at(-1)), resource]),
+  );
 }
 
 /** The environment that gives Pulumi this key. */
-export function keyEnv({
-  publicKey,
-  privateKey,
-}: Pick<ApiKey, "publicKey" | "privateKey">): NodeJS.ProcessEnv {
+export function keyEnv({ publicKey, privateKey }: Pick<ApiKey, "publicKey" | "privateKey">) {
   return { MONGODB_ATLAS_PUBLIC_KEY: publicKey, MONGODB_ATLAS_PRIVATE_KEY: privateKey };
 }
 
-function diagnosticsIn(output: string): Record<string, string[]> {
-  const diagnostics: Record<string, string[]> = {};
+function diagnosticsIn(output: string): Record<string, string> {
+  const diagnostics: Record<string, string> = {};
   // The section ends at the next heading that is not indented.
   const [, section = ""] = /^Diagnostics:\n((?: .*\n|\n)*)/m.exec(output) ?? [];
-  let messages: string[] = [];
-  for (const line of section.split("\n")) {
-    const [, name] = /^ {2}\S+ \((.+)\):$/.exec(line) ?? [];
-    if (name !== undefined) {
-      messages = [];
-      diagnostics[name] = messages;
-    } else if (line.trim() !== "") {
-      messages.push(line.trim());
-    }
+  for (const [, name = "", text = ""] of section.matchAll(/^ {2}\S+ \((.+)\):\n((?: {4}.*\n|\n)*)/gm)) {
+    const lines = text.split("\n").map((line) => line.trim());
+    diagnostics[name] = lines.filter(Boolean).sort().join("\n");
   }
-  for (const lines of Object.values(diagnostics)) lines.sort();
   return diagnostics;
 }

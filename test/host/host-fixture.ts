@@ -1,29 +1,35 @@
-import { PluginHost, type PluginHostOptions, type Properties } from "../support/plugin-host/plugin-host.ts";
+import { join } from "node:path";
+import { inject } from "vitest";
+import {
+  PluginHost,
+  PluginHostError,
+  type PluginHostOptions,
+  type Properties,
+} from "../support/plugin-host/plugin-host.ts";
 import type { ApiKey } from "../support/simulated-atlas/api.ts";
-import type { Organization } from "../support/simulated-atlas/organization.ts";
+import type { Person } from "../support/simulated-atlas/organization.ts";
 import { SimulatedAtlas } from "../support/simulated-atlas/simulated-atlas.ts";
 
-/** The text in every state file: it never changes, or a resource of long ago could no longer be deleted. */
+export const ADA = "ada@example.com";
+export const TEAM = "5f0000000000000000000001";
+
+/** The text in every state file. It must never change, or resources in old states could not be deleted. */
 export const PROVIDER =
   'exports.handler=()=>require("module").createRequire(process.cwd()+"/_")("pulumi-atlas-invitations/provider")';
 
-/** What a program declares, as `check` hands it on. */
-export function checked(declared: Properties): Properties {
-  const defaults = { onAccepted: "fail", reinviteExpired: false };
-  return { roles: ["ORG_MEMBER"], ...defaults, ...declared, __provider: PROVIDER };
-}
+type Settings = Pick<PluginHostOptions, "env" | "config">;
 
-type Told = Pick<PluginHostOptions, "env" | "config">;
-
-export interface HostSceneOptions {
-  /** What the host is told of Atlas. @default {@link inEnvironment} */
-  told?: (atlas: SimulatedAtlas, key: ApiKey) => Told;
-  /** A script that its process runs before anything else. */
+interface HostFixtureOptions {
+  /** The folder of the program. @default the package as npm installs it */
+  folder?: string;
+  /** The address of Atlas and the credentials. @default {@link inEnvironment} */
+  settings?: (atlas: SimulatedAtlas, key: ApiKey) => Settings;
+  /** A script of this folder that the host's process runs before anything else. */
   preload?: string;
 }
 
-/** Tells the address and the key in the environment. */
-export function inEnvironment(atlas: SimulatedAtlas, { publicKey, privateKey }: ApiKey): Told {
+/** The address and the key as environment variables. */
+export function inEnvironment(atlas: SimulatedAtlas, { publicKey, privateKey }: ApiKey): Settings {
   return {
     env: {
       MONGODB_ATLAS_BASE_URL: atlas.url,
@@ -33,96 +39,85 @@ export function inEnvironment(atlas: SimulatedAtlas, { publicKey, privateKey }: 
   };
 }
 
-/** Tells the address and the key in the configuration of the stack, the private half as a secret. */
-export function inConfiguration(atlas: SimulatedAtlas, { publicKey, privateKey }: ApiKey): Told {
+export type HostFixture = Awaited<ReturnType<typeof startHost>>;
+
+/** Starts a plugin host of its own, and a simulated organization for it. */
+export async function startHost({
+  folder = inject("packageFolder"),
+  settings = inEnvironment,
+  preload,
+}: HostFixtureOptions = {}) {
+  const atlas = await SimulatedAtlas.start();
+  const organization = atlas.addOrganization();
+  const key = atlas.addApiKey({ organization });
+  const { env, config = {} } = settings(atlas, key);
+  const options = {
+    folder,
+    env: {
+      // A proxy of the machine cannot reach the simulated Atlas.
+      NO_PROXY: "127.0.0.1",
+      no_proxy: "127.0.0.1",
+      NODE_COMPILE_CACHE: join(inject("packageFolder"), "compile-cache"),
+      ...env,
+      ...(preload && { NODE_OPTIONS: `--require ${JSON.stringify(join(import.meta.dirname, preload))}` }),
+    },
+    config,
+  };
+  const host = await PluginHost.start(options);
+  const inputs = (changes: Properties = {}): Properties => ({
+    orgId: organization.id,
+    username: ADA,
+    roles: ["ORG_MEMBER"],
+    onAccepted: "fail",
+    reinviteExpired: false,
+    ...changes,
+    __provider: PROVIDER,
+  });
+
   return {
-    config: {
-      "mongodbatlas:baseUrl": atlas.url,
-      "mongodbatlas:publicKey": publicKey,
-      "mongodbatlas:privateKey": { secret: privateKey },
+    atlas,
+    organization,
+    key,
+    host,
+
+    /** Starts another host with the same settings; the caller stops it. */
+    restart: () => PluginHost.start(options),
+
+    /** The checked inputs of a person of the organization: of `ada@example.com` by default. */
+    inputs,
+
+    /** The stored properties of a person whose invitation is pending. */
+    state: ({ username, invitationId, userId }: Person): Properties => ({
+      ...inputs({ username }),
+      status: "PENDING",
+      invitationId,
+      userId,
+    }),
+
+    /** The requests since the last call, without challenges, as `method path status`. */
+    requests(): string[] {
+      const root = `/api/atlas/v2/orgs/${organization.id}/`;
+      const lines = atlas.log().filter((line) => !line.endsWith("challenge"));
+      atlas.forget();
+      return lines.map((line) => line.replace(root, "").replace(/\?\S*/, ""));
+    },
+
+    /** Stops the host, and returns everything that it printed. */
+    async output(): Promise<{ stdout: string; stderr: string }> {
+      await host.stop();
+      return { stdout: host.stdout, stderr: host.stderr };
+    },
+
+    async [Symbol.asyncDispose](): Promise<void> {
+      await host.stop();
+      await atlas.stop();
     },
   };
 }
 
-// A proxy of the machine's own knows nothing of a simulated Atlas.
-const AROUND_PROXIES = { NO_PROXY: "127.0.0.1", no_proxy: "127.0.0.1" };
-
-/** A plugin host of its own, and the simulated organization that it is told of. */
-export class HostScene implements AsyncDisposable {
-  readonly atlas: SimulatedAtlas;
-  readonly organization: Organization;
-  readonly key: ApiKey;
-  readonly host: PluginHost;
-  readonly #options: PluginHostOptions;
-
-  private constructor(
-    atlas: SimulatedAtlas,
-    organization: Organization,
-    key: ApiKey,
-    host: PluginHost,
-    options: PluginHostOptions,
-  ) {
-    this.atlas = atlas;
-    this.organization = organization;
-    this.key = key;
-    this.host = host;
-    this.#options = options;
-  }
-
-  /** @param folder of the program, in which the package is found */
-  static async start(
-    folder: string,
-    { told = inEnvironment, preload }: HostSceneOptions = {},
-  ): Promise<HostScene> {
-    const atlas = await SimulatedAtlas.start();
-    const organization = atlas.addOrganization();
-    const key = atlas.addApiKey({ organization });
-    const { env, config = {} } = told(atlas, key);
-    const options = {
-      folder,
-      env: {
-        ...AROUND_PROXIES,
-        ...env,
-        ...(preload && { NODE_OPTIONS: `--require ${JSON.stringify(preload)}` }),
-      },
-      config,
-    };
-    return new HostScene(atlas, organization, key, await PluginHost.start(options), options);
-  }
-
-  /** Another host that is told the same; whoever starts it stops it. */
-  anotherHost(): Promise<PluginHost> {
-    return PluginHost.start(this.#options);
-  }
-
-  /** The checked inputs of a person of the organization, `ada@example.com` unless told otherwise. */
-  news(changes: Properties = {}): Properties {
-    return checked({ orgId: this.organization.id, username: "ada@example.com", ...changes });
-  }
-
-  /** What a state file holds of somebody who was invited in Atlas. */
-  state(username: string): Properties {
-    const { invitationId } = this.organization.find(username) ?? {};
-    return { ...this.news({ username }), status: "PENDING", invitationId };
-  }
-
-  /** The requests since the last time, challenges aside, as `method what status`. */
-  requests(): string[] {
-    const root = `/api/atlas/v2/orgs/${this.organization.id}/`;
-    const lines = this.atlas.log().filter((line) => !line.endsWith("challenge"));
-    this.atlas.forget();
-    return lines.map((line) => line.replace(root, "").replace(/\?\S*/, ""));
-  }
-
-  /** Stops the host, and returns all that it printed. */
-  async printed(): Promise<{ stdout: string; stderr: string }> {
-    await this.host.stop();
-    const { stdout, stderr } = this.host;
-    return { stdout, stderr };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.host.stop();
-    await this.atlas.stop();
-  }
+/** The error of a call that must fail. */
+export async function failure(call: Promise<unknown>): Promise<PluginHostError> {
+  const outcome = await call.catch((error: unknown) => error);
+  if (outcome instanceof PluginHostError) return outcome;
+  throw new Error(`The call did not fail: ${JSON.stringify(outcome)}`);
 }

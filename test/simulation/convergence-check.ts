@@ -1,119 +1,110 @@
 import type { Person } from "../support/simulated-atlas/organization.ts";
 import type { Settings } from "../support/simulated-atlas/settings.ts";
-import { isSameAccess } from "./access.ts";
-import type { EngineModel, Failure, Operation, Program, Properties, Resource } from "./engine-model.ts";
-import { Violation } from "./invariant-violation.ts";
-import { type Declared, declaredIn, isOtherSpelling, unlikeDeclared, unlikeState } from "./invariants.ts";
-import type { Atlas } from "./simulated-endpoints.ts";
+import {
+  argsOf,
+  type FailedOperation,
+  InvariantViolation,
+  type Properties,
+  type Resource,
+} from "./engine-model.ts";
+import { isSameAccess, mismatchWithDeclaration, mismatchWithState } from "./expectations.ts";
+import { isOtherSpelling } from "./invariants.ts";
+import { MESSAGES } from "./lifecycle-errors.ts";
+import type { SimulatedEndpoints } from "./simulated-endpoints.ts";
+import type { Simulation } from "./simulation.ts";
+import type { Stack } from "./stack.ts";
 
-/** Somebody declared or stored, and what Atlas says about them. */
-interface Subject {
-  properties: Declared;
-  person: Person | undefined;
-}
-
-interface Stored extends Subject {
-  inputs: Declared;
-}
+/** What is declared or stored about a person, and what Atlas has. */
+type Subject = { args: Properties; person: Person | undefined };
 
 /**
- * Checks, once an `up` and a refresh find nothing to do any more, that all is as declared, or that the lifecycle has
- * an error for it; and that the state is true.
+ * Checks, once an `up` and a refresh find nothing to change, that everything is as declared, or fails with the error
+ * that the lifecycle has for it, and that the state agrees with Atlas.
  *
- * @param errors - What the last `up` could not do.
- * @param isExcused - Of whom nothing is certain.
+ * @param errors - The errors of the last `up`.
  */
-export function checkEnding(
-  atlas: Atlas,
-  program: Program,
-  { stack, condemned }: Pick<EngineModel, "stack" | "condemned">,
-  errors: readonly Failure[],
-  isExcused: (properties: Declared) => boolean,
+export function checkConverged(
+  { atlas, invariants }: Simulation,
+  stack: Stack,
+  errors: readonly FailedOperation[],
 ): void {
-  const subject = (found: Properties | undefined, ids: Properties = {}): Subject | undefined => {
-    const properties = found && declaredIn(found);
-    return properties && { properties, person: atlas.find(properties.orgId, { ...ids, ...properties }) };
+  const { stack: resources, pendingDeletes } = stack.engine;
+  const program = stack.program();
+  const isExcluded = (args: Properties) => invariants.mayBeMemberAndInvited(args);
+  const find = (args: Properties, ids?: Properties): Subject => {
+    return { args, person: atlas.find(args.orgId, { ...ids, ...args }) };
   };
-  const stored = (resource: Resource | undefined): Stored | undefined => {
-    const found = subject(resource?.pendingReplacement ? undefined : resource?.outputs);
-    return found && { ...found, inputs: declaredIn(resource?.inputs) };
-  };
-  for (const name of new Set([...program.keys(), ...stack.keys()])) {
-    const resource = stack.get(name);
-    const held = stored(resource);
-    if (held && atlas.isAmbiguous(held.properties.orgId, { ...held.properties })) continue;
+  const mismatchOf = (name: string): string | undefined => {
+    const resource = resources.get(name);
+    const isStored = resource !== undefined && !resource.pendingReplacement;
+    const stored = isStored ? find(resource.outputs) : undefined;
     const args = program.get(name)?.args;
-    if ([args, held?.properties].some((properties) => properties && isExcused(declaredIn({ ...properties }))))
-      continue;
-    const isHeld = held?.properties.username === String(args?.username).toLowerCase();
-    const declared = subject(args, isHeld ? resource?.outputs : undefined);
-    const failure = errors.find(({ operation }) => operation.resource === name && !isOfReplaced(operation));
-    const wrong =
-      (held && unlikeState(resource?.outputs, held.person)) ??
-      (failure ? unjustified(atlas, failure) : unfulfilled(declared, held, atlas.settings));
-    if (wrong) throw new Violation(`${name}, in the end: ${wrong}`);
+    if (stored && atlas.isAmbiguous(stored.args.orgId, { ...stored.args })) return undefined;
+    if ((args && isExcluded(args)) || (stored && isExcluded(stored.args))) return undefined;
+    const isSamePerson = stored?.args.username === String(args?.username).toLowerCase();
+    const declared = args && find(args, isSamePerson ? resource?.outputs : undefined);
+    const failed = errors.find(({ operation: { resource, reason } }) => {
+      return resource === name && reason !== "replaced" && reason !== "replaced by force";
+    });
+    return (
+      (stored && mismatchWithState(resource?.outputs, stored.person)) ??
+      (failed ? unexpectedError(atlas, failed) : unfulfilled(declared, stored && resource, atlas.settings))
+    );
+  };
+  for (const name of new Set([...program.keys(), ...resources.keys()])) {
+    const mismatch = mismatchOf(name);
+    if (mismatch) throw new InvariantViolation(`${name} does not converge: ${mismatch}`);
   }
-  for (const { name, old } of condemned) {
-    if (isExcused(declaredIn(old.outputs))) continue;
-    const failure = errors.find(({ operation }) => operation.stored === old.outputs);
-    const wrong = failure ? unjustified(atlas, failure) : "it is still there";
-    if (wrong) throw new Violation(`what was replaced of ${name}, in the end: ${wrong}`);
+  for (const { name, old } of pendingDeletes) {
+    if (isExcluded(old.outputs)) continue;
+    const failed = errors.find(({ operation }) => operation.stored === old.outputs);
+    const mismatch = failed ? unexpectedError(atlas, failed) : "it is not deleted";
+    if (mismatch) throw new InvariantViolation(`the replaced ${name} does not converge: ${mismatch}`);
   }
 }
 
-/** Whether it deletes what another one of the same name has replaced. */
-function isOfReplaced({ reason }: Operation): boolean {
-  return reason === "replaced" || reason === "replaced by force";
-}
-
-/** What is wrong when nothing failed. */
+/** What is wrong with a resource for which no operation failed. */
 function unfulfilled(
   declared: Subject | undefined,
-  stored: Stored | undefined,
+  stored: Resource | undefined,
   settings: Settings,
 ): string | undefined {
-  if (!declared) return `${stored?.properties.username} is not declared, and still in the state`;
-  const { username, onAccepted, reinviteExpired } = declared.properties;
-  if (stored?.properties.username !== username.toLowerCase()) return `${username} is not in the state`;
-  const isKept = isSameAccess(stored.inputs, declared.properties);
-  switch (declared.person?.status) {
-    case "INVITATION_EXPIRED":
-      if (reinviteExpired) return `${username} was not invited again`;
-      return isKept ? undefined : `a change of ${username} was swallowed`;
-    case "INVITATION_REJECTED":
-      return isKept ? undefined : `a change of ${username} was swallowed`;
-    case "ACTIVE":
-      if (onAccepted !== "manage") return isKept ? undefined : `a change of ${username} was swallowed`;
+  if (!declared) return `${stored?.outputs.username} is not declared, and still in the state`;
+  const { args, person } = declared;
+  if (stored?.outputs.username !== args.username.toLowerCase()) return `${args.username} is not in the state`;
+  if (person?.status === "INVITATION_EXPIRED" && args.reinviteExpired) {
+    return `${args.username} was not invited again`;
   }
-  return unlikeDeclared(declared.properties, declared.person, "create", settings);
+  const isOver = person?.status === "INVITATION_EXPIRED" || person?.status === "INVITATION_REJECTED";
+  if (isOver || (person?.status === "ACTIVE" && args.onAccepted !== "manage")) {
+    const isStored = isSameAccess(stored.inputs, args);
+    return isStored ? undefined : `a change of ${args.username} had neither an effect nor an error`;
+  }
+  return mismatchWithDeclaration(args, person, "create", settings);
 }
 
-/** What is wrong about an error that does not go away: it is not the one that the lifecycle has for this. */
-function unjustified(atlas: Atlas, { operation, error }: Failure): string | undefined {
-  const { kind, inputs, stored } = operation;
-  const { orgId, username, onAccepted, reinviteExpired } = declaredIn(inputs ?? stored);
+/** What is wrong with an error that recurs, unless the lifecycle has this error for the status of the person. */
+function unexpectedError(
+  atlas: SimulatedEndpoints,
+  { operation, error }: FailedOperation,
+): string | undefined {
+  const { kind, stored } = operation;
+  const { orgId, username, onAccepted, reinviteExpired } = argsOf(operation);
   const person = atlas.find(orgId, { ...stored, username });
   const status = person?.status;
-  if (kind === "create" && person && isOtherSpelling(person, operation) && isConflict(error))
-    return undefined;
-  const due: string | false | undefined = {
-    create: status === "ACTIVE" && onAccepted === "fail" && "is already a member",
-    delete: status === "ACTIVE" && onAccepted === "fail" && "be deleted. Set",
+  const isExpected = {
+    create:
+      (status === "ACTIVE" && onAccepted === "fail" && MESSAGES.alreadyMember.test(error.message)) ||
+      (person !== undefined && isOtherSpelling(person, operation) && MESSAGES.conflict.test(error.message)),
+    delete:
+      (status === "ACTIVE" && onAccepted === "fail" && MESSAGES.cannotDelete.test(error.message)) ||
+      MESSAGES.declarerNotCreated.test(error.message),
     update:
-      status === "ACTIVE"
-        ? onAccepted !== "manage" && "be changed. Set"
-        : status === "INVITATION_EXPIRED"
-          ? !reinviteExpired && "expired"
-          : status === "INVITATION_REJECTED" && "was rejected",
-    read: undefined,
+      (status === "ACTIVE" && onAccepted !== "manage" && MESSAGES.cannotChange.test(error.message)) ||
+      (status === "INVITATION_EXPIRED" && !reinviteExpired && MESSAGES.expired.test(error.message)) ||
+      (status === "INVITATION_REJECTED" && MESSAGES.rejected.test(error.message)),
+    read: false,
   }[kind];
-  // The other resource has an error of its own.
-  if (kind === "delete" && error.message.includes("could not be created")) return undefined;
-  if (atlas.settings.ignoresOnUpdate.length > 0 && error.message.includes("did not take")) return undefined;
-  return due && error.message.includes(due) ? undefined : `it fails for good: ${error.message}`;
-}
-
-/** Atlas knows the person by another spelling, which it does not tell. */
-export function isConflict({ message }: Error): boolean {
-  return / is already in the organization\.| already exists\.| was not invited\./.test(message);
+  const isIgnored = atlas.settings.ignoresOnUpdate.length > 0 && MESSAGES.notTaken.test(error.message);
+  return isExpected || isIgnored ? undefined : `the error recurs: ${error.message}`;
 }

@@ -1,124 +1,119 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { isDeepStrictEqual } from "node:util";
-import { Violation } from "./invariant-violation.ts";
+import type { Command, InvitationArgs } from "./scenario.ts";
 
-export type Properties = Record<string, unknown>;
+/** The inputs or the outputs of a resource. */
+export type Properties = InvitationArgs & Record<string, unknown>;
 
-/** The lifecycle entry, as the plugin host calls it. */
+/** An invariant of the provider, or of the protocol with the engine, is violated. */
+export class InvariantViolation extends Error {
+  override readonly name = "InvariantViolation";
+}
+
+/** The lifecycle methods, as the plugin host calls them. */
 export type Provider = Pick<
   typeof import("../../provider/dynamic/org-invitation-provider.ts"),
   "check" | "diff" | "create" | "read" | "update" | "delete"
 >;
 
-/** A resource as the engine keeps it. */
+/** A resource in the state of the engine. */
 export interface Resource {
   id: string;
   inputs: Properties;
   outputs: Properties;
-  /** Why its creation is not complete: the next `up` updates it, whatever its inputs. */
+  /** The errors of an incomplete creation: the next `up` updates the resource even if its inputs are unchanged. */
   initErrors?: string[];
-  /** It was deleted for a replacement that is not created yet. */
+  /** The resource was deleted for a replacement that is not created yet. */
   pendingReplacement?: boolean;
 }
 
-/** A resource that was replaced, and is not deleted yet. */
-export interface Condemned {
-  name: string;
-  old: Resource;
-  reason: "replaced" | "replaced by force";
-}
+type DeleteReason = "undeclared" | "replaced" | "replaced by force" | "before its replacement";
+
+/** A resource that was replaced by a new one, and is still to be deleted. */
+type PendingDelete = { name: string; old: Resource; reason: DeleteReason };
 
 /** A resource as the program declares it. */
-export interface Registration {
+interface Registration {
   args: Properties;
-  /** The resource option: which comes first where it is replaced. @default what the provider says */
+  /** The resource option. @default what the provider answers to `diff` */
   deleteBeforeReplace?: boolean | undefined;
 }
 
 export type Program = ReadonlyMap<string, Registration>;
 
-/** One call of the provider that reaches Atlas. */
+/** One call of the provider that sends requests to Atlas. */
 export interface Operation {
   kind: "create" | "read" | "update" | "delete";
   resource: string;
   /** The new inputs, for create and update. */
-  inputs?: Properties;
+  inputs?: Properties | undefined;
   /** The stored outputs and inputs, for all but create. */
   stored?: Properties;
   storedInputs?: Properties;
-  /** Why it is deleted: nothing declares it; or it is replaced, and the new one was created before, or comes later. */
-  reason?: "unwanted" | "replaced" | "replaced by force" | "replaced first";
+  /** For delete. */
+  reason?: DeleteReason;
 }
+
+/** The new inputs, or the stored outputs. */
+export function argsOf({ inputs, stored }: Operation): Properties {
+  return (inputs ?? stored) as Properties;
+}
+
+export type OperationResult = { error: unknown } | { result: unknown };
 
 const operations = new AsyncLocalStorage<Operation>();
 
-/** The operation in which this is called, however many others are under way. */
+/** The operation from which this function is called. */
 export function currentOperation(): Operation | undefined {
   return operations.getStore();
 }
 
-/** The process of the plugin has died, and the engine with it. */
-export class DeathError extends Error {
-  override readonly name = "DeathError";
+/** The engine and its plugin processes were killed. */
+export class ProcessKilledError extends Error {
+  override readonly name = "ProcessKilledError";
 }
 
-/** A process of the plugin. */
-export interface Plugin {
+export interface PluginProcess {
   provider: Provider;
-  /** Rejects with a `DeathError` when the process dies: its calls are never answered then. */
-  death: Promise<never>;
+  /** Rejects with a `ProcessKilledError`; the calls of a killed process are never answered. */
+  killed: Promise<never>;
 }
 
 export interface EngineOptions {
   /** Part of each URN. */
   stackName: string;
-  /** By resource, as each organization has its own provider. */
-  plugin: (resource: string) => Plugin;
-  /** Told of each operation before it begins, and what came of it; not told of the end when the process died. */
-  begin: (operation: Operation) => void;
-  end: (operation: Operation, outcome: { error: unknown } | { result: unknown }) => void;
+  /** The process for a resource: each organization has its own provider. */
+  processOf: (resource: string) => PluginProcess;
+  onBegin: (operation: Operation) => void;
+  /** Not called if the process is killed. */
+  onEnd: (operation: Operation, result: OperationResult) => void;
 }
 
-export interface CommandOptions {
-  /** How many resources are worked on at once. */
-  parallel: number;
-  continueOnError: boolean;
-  /** The only resources that are looked at. @default all */
-  targets?: ReadonlySet<string> | undefined;
-}
+export type CommandOptions = Pick<Command, "command" | "parallel" | "continueOnError" | "plansFirst"> & {
+  /** The only resources that the command processes. */
+  isTarget: (name: string) => boolean;
+  /** Resources to replace whatever their inputs: `--target-replace`, or `pulumi state taint`. */
+  isReplaced: (name: string) => boolean;
+};
 
-export interface UpOptions extends CommandOptions {
-  refresh: boolean;
-  /** Whether all checks and diffs come before the first change, or each just before its own. */
-  plansFirst: boolean;
-  /** What is replaced whatever its inputs: `--target-replace`, or `pulumi state taint`. */
-  replaced: ReadonlySet<string>;
-}
+export type FailedOperation = { operation: Operation; error: Error };
 
-/** What a command did: how much it changed, and what failed. */
-export interface Outcome {
-  changes: number;
-  errors: Failure[];
-}
+/** How many changes a command made or tried, and which operations failed. */
+export type Outcome = { changes: number; errors: FailedOperation[] };
 
-export interface Failure {
-  operation: Operation;
-  error: Error;
-}
+const SERIALIZED_PROVIDER = "the serialized provider";
 
-const PROVIDER_TEXT = "the provider text";
-
-class FailedError extends Error {}
+class OperationError extends Error {}
 
 /**
- * The engine of Pulumi (v3.259.0), as far as the plugin of a dynamic resource can tell: what it calls with
- * what, in which order, and what it keeps of the answers. The plugin host between them is a part of it. References
- * are to pkg/resource/deploy, and to cmd/dynamic-provider of the SDK.
+ * A model of the Pulumi engine (v3.259.0) and of the plugin host, as far as the provider of a dynamic resource
+ * sees them: which methods they call with which properties, in which order, and what they store of the answers.
+ * Comments refer to pkg/resource/deploy, and to cmd/dynamic-provider of the SDK.
  */
 export class EngineModel {
   readonly stack = new Map<string, Resource>();
-  /** Replaced, and deleted once the program has ended, of this run or of a later one. */
-  readonly condemned = new Set<Condemned>();
+  /** Deleted after the program has ended, by this command or by a later one. */
+  readonly pendingDeletes = new Set<PendingDelete>();
   readonly #options: EngineOptions;
   #outcome: Outcome = { changes: 0, errors: [] };
   #isStopped = false;
@@ -127,60 +122,47 @@ export class EngineModel {
     this.#options = options;
   }
 
-  /** Brings the stack to the program. */
-  up(program: Program, options: UpOptions): Promise<Outcome> {
-    const isTarget = targeting(options);
-    return this.#command(async () => {
-      // What could not be refreshed ends it (deployment_executor.go, Execute).
-      if (options.refresh) await this.#refreshAll(options);
-      if (this.#outcome.errors.length > 0) return;
-      const registrations = [...program].filter(([name]) => isTarget(name));
-      const changes: (() => Promise<void>)[] = [];
-      const plan = async ([name, registration]: [string, Registration]) => {
-        const change = await this.#register(name, registration, options.replaced.has(name));
-        if (!options.plansFirst) await change();
-        changes.push(change);
-      };
-      // The program is what it is: plans are made one after the other (step_generator.go).
-      await this.#inParallel(options.plansFirst ? { ...options, parallel: 1 } : options, registrations, plan);
-      if (options.plansFirst) await this.#inParallel(options, changes, (change) => change());
-      const unwanted = [...this.stack.keys()].filter((name) => !program.has(name));
-      await this.#deleteAll(options, unwanted);
-    });
-  }
-
-  refresh(options: CommandOptions): Promise<Outcome> {
-    return this.#command(() => this.#refreshAll(options));
-  }
-
-  destroy(options: CommandOptions & { refresh: boolean }): Promise<Outcome> {
-    return this.#command(async () => {
-      if (options.refresh) await this.#refreshAll(options);
-      if (this.#outcome.errors.length > 0) return;
-      await this.#deleteAll(options, [...this.stack.keys()]);
-    });
-  }
-
-  async #command(run: () => Promise<void>): Promise<Outcome> {
+  /** @param program - For `up`. */
+  async execute(program: Program, options: CommandOptions): Promise<Outcome> {
+    const { command } = options;
     this.#outcome = { changes: 0, errors: [] };
     this.#isStopped = false;
-    await run();
+    if (command.endsWith("refresh")) await this.#refreshAll(options);
+    // An error of the refresh ends the command (deployment_executor.go, Execute).
+    if (command === "refresh" || this.#outcome.errors.length > 0) return this.#outcome;
+    const isUp = command.startsWith("up");
+    if (isUp) await this.#registerAll(program, options);
+    await this.#deleteAll(options, (name) => !isUp || !program.has(name));
     return this.#outcome;
   }
 
-  /** An error keeps what was not begun from beginning, unless the user wants to continue (step_executor.go). */
+  async #registerAll(program: Program, options: CommandOptions): Promise<void> {
+    const registrations = [...program].filter(([name]) => options.isTarget(name));
+    const changes: (() => Promise<void>)[] = [];
+    const plan = async ([name, registration]: [string, Registration]) => {
+      const change = await this.#plan(name, registration, options.isReplaced(name));
+      if (!options.plansFirst) await change();
+      changes.push(change);
+    };
+    if (!options.plansFirst) return this.#inParallel(options, registrations, plan);
+    // The engine plans one resource after the other (step_generator.go).
+    await this.#inParallel({ ...options, parallel: 1 }, registrations, plan);
+    await this.#inParallel(options, changes, (change) => change());
+  }
+
+  /** After an error, nothing more is started, unless the user wants to continue (step_executor.go). */
   async #inParallel<Item>(
     { parallel, continueOnError }: CommandOptions,
     items: Item[],
-    work: (item: Item) => Promise<void>,
+    process: (item: Item) => Promise<void>,
   ): Promise<void> {
     const worker = async () => {
       for (let next = items.shift(); next !== undefined && !this.#isStopped; next = items.shift()) {
         try {
-          await work(next);
+          await process(next);
         } catch (error) {
-          this.#isStopped ||= !continueOnError || !(error instanceof FailedError);
-          if (!(error instanceof FailedError)) throw error;
+          this.#isStopped ||= !continueOnError || !(error instanceof OperationError);
+          if (!(error instanceof OperationError)) throw error;
         }
       }
     };
@@ -188,198 +170,178 @@ export class EngineModel {
   }
 
   /**
-   * Errors of a refresh stop nothing (deployment_executor.go, refresh). What was read is kept when all is read
-   * (backend/snapshot.go, refreshSnapshotMutation): a refresh that is killed has not happened.
+   * An error of one resource does not stop the others (deployment_executor.go, refresh). The results are stored once
+   * all resources are read (backend/snapshot.go, refreshSnapshotMutation): a refresh that is killed stores nothing.
    */
   async #refreshAll(options: CommandOptions): Promise<void> {
-    const isTarget = targeting(options);
-    const read: (() => void)[] = [];
-    const copies = [
-      ...[...this.stack].map(([name, old]) => ({ name, old, copy: undefined })),
-      ...[...this.condemned].map((copy) => ({ ...copy, copy })),
-    ].filter(({ name, old }) => isTarget(name) && !old.pendingReplacement);
-    await this.#inParallel({ ...options, continueOnError: true }, copies, async ({ name, old, copy }) => {
+    const store: (() => void)[] = [];
+    const resources = [
+      ...[...this.stack].map(([name, old]) => {
+        const keep = (now: Resource) => this.stack.set(name, now);
+        return { name, old, keep, drop: () => this.stack.delete(name) };
+      }),
+      ...[...this.pendingDeletes].map((replaced) => {
+        const keep = (now: Resource) => Object.assign(replaced, { old: now });
+        return { ...replaced, keep, drop: () => this.pendingDeletes.delete(replaced) };
+      }),
+    ].filter(({ name, old }) => options.isTarget(name) && !old.pendingReplacement);
+    const refresh = async ({ name, old, keep, drop }: (typeof resources)[number]) => {
       const now = await this.#read(name, old);
       if (isDeepStrictEqual(now, old)) return;
       this.#outcome.changes += 1;
-      read.push(() => {
-        if (copy) {
-          if (now) copy.old = now;
-          else this.condemned.delete(copy);
-        } else if (now) this.stack.set(name, now);
-        else this.stack.delete(name);
-      });
-    });
-    for (const keep of read) keep();
+      store.push(() => (now ? keep(now) : drop()));
+    };
+    await this.#inParallel({ ...options, continueOnError: true }, resources, refresh);
+    for (const result of store) result();
   }
 
   /** step.go, RefreshStep.Apply. */
   async #read(name: string, old: Resource): Promise<Resource | undefined> {
-    const { provider } = this.#options.plugin(name);
-    const operation = {
-      kind: "read",
-      resource: name,
-      stored: old.outputs,
-      storedInputs: old.inputs,
-    } as const;
-    const { id, props, inputs } = await this.#call(operation, () => provider.read(old.id, sent(old.outputs)));
-    if (!id) return undefined;
+    const read = await this.#call({ kind: "read", resource: name, ...storedOf(old) }, (provider) =>
+      provider.read(old.id, structuredClone(old.outputs)),
+    );
+    if (!read.id) return undefined;
     const now = {
-      id: text(id),
-      inputs: inputs ? withProvider(received(inputs), old.outputs) : old.inputs,
-      outputs: withProvider(received(props), old.outputs),
+      id: checkedId(read.id),
+      inputs: read.inputs ? received(read.inputs, old.outputs) : old.inputs,
+      outputs: received(read.props, old.outputs),
     };
-    // For what is shown of it: as if the old inputs were to be declared next.
-    await provider.diff(now.id, sent(now.outputs), sent(old.inputs));
+    // To display the change, the engine compares the result with the old inputs.
+    const { provider } = this.#options.processOf(name);
+    await provider.diff(now.id, structuredClone(now.outputs), structuredClone(old.inputs));
     return now;
   }
 
-  /** What is to be done: step_generator.go, continueStepsFromDiff and what leads there. */
-  async #register(name: string, registration: Registration, isForced: boolean): Promise<() => Promise<void>> {
+  /** Returns the change to make: step_generator.go, continueStepsFromDiff and its callers. */
+  async #plan(name: string, registration: Registration, isForced: boolean): Promise<() => Promise<void>> {
     const old = this.stack.get(name);
-    const { provider } = this.#options.plugin(name);
-    const { stackName } = this.#options;
+    const { provider } = this.#options.processOf(name);
     const news = {
       ...registration.args,
-      __provider: PROVIDER_TEXT,
-      __resource: `urn:pulumi:${stackName}::${name}`,
+      __provider: SERIALIZED_PROVIDER,
+      __resource: `urn:pulumi:${this.#options.stackName}::${name}`,
     };
-    const checked = async (olds: Properties) => {
-      const { inputs, failures } = await provider.check(sent(olds), sent(news));
-      if (failures?.length) throw new Violation(`${name} fails its check: ${JSON.stringify(failures)}`);
-      return withProvider(received(inputs), news);
+    const check = async (olds: Partial<Properties>) => {
+      const { inputs, failures } = await provider.check(structuredClone(olds), structuredClone(news));
+      if (failures?.length)
+        throw new InvariantViolation(`check of ${name} fails: ${JSON.stringify(failures)}`);
+      return received(inputs, news);
     };
     if (!old || isForced) {
-      const inputs = await checked({});
+      const inputs = await check({});
       const reason = isForced ? "replaced by force" : "replaced";
       return () => this.#create(name, inputs, old, registration.deleteBeforeReplace, reason);
     }
-    const inputs = await checked(old.inputs);
-    const diff = await provider.diff(old.id, sent(old.outputs), sent(inputs));
+    const inputs = await check(old.inputs);
+    const diff = await provider.diff(old.id, structuredClone(old.outputs), structuredClone(inputs));
     const hasChanges = diff.changes ?? !isDeepStrictEqual(old.inputs, inputs);
     if (old.pendingReplacement || (hasChanges && diff.replaces?.length)) {
-      const fresh = await checked({});
+      const newInputs = await check({});
       const deletesFirst = registration.deleteBeforeReplace ?? diff.deleteBeforeReplace;
-      return () => this.#create(name, fresh, old, deletesFirst);
+      return () => this.#create(name, newInputs, old, deletesFirst);
     }
     if (!hasChanges && !old.initErrors) return async () => {};
     return async () => {
-      const { outputs: stored, inputs: storedInputs } = old;
-      const operation = { kind: "update", resource: name, inputs, stored, storedInputs } as const;
-      const { outs } = await this.#call(operation, () =>
-        provider.update(old.id, sent(old.outputs), sent(inputs)),
+      const operation = { kind: "update", resource: name, inputs, ...storedOf(old) } as const;
+      const { outs } = await this.#call(operation, (provider) =>
+        provider.update(old.id, structuredClone(old.outputs), structuredClone(inputs)),
       );
-      this.stack.set(name, { id: old.id, inputs, outputs: withProvider(received(outs ?? {}), inputs) });
+      this.stack.set(name, { id: old.id, inputs, outputs: received(outs ?? {}, inputs) });
     };
   }
 
-  /** Anew where there is an old one, which is deleted first, or once the program has ended. */
+  /** Creates a resource; one that it replaces is deleted before, or after the program has ended. */
   async #create(
     name: string,
     inputs: Properties,
     old?: Resource,
     deletesFirst = false,
-    reason: Condemned["reason"] = "replaced",
+    reason: DeleteReason = "replaced",
   ): Promise<void> {
     if (old && deletesFirst && !old.pendingReplacement) {
-      await this.#delete(name, old, "replaced first");
+      await this.#delete(name, old, "before its replacement");
       old.pendingReplacement = true;
     }
-    const created = await this.#created(name, inputs);
-    this.stack.set(name, created.resource);
-    if (old && !deletesFirst) this.condemned.add({ name, old, reason });
-    if (created.error) throw created.error;
-  }
-
-  async #created(name: string, inputs: Properties): Promise<{ resource: Resource; error?: FailedError }> {
-    const { provider } = this.#options.plugin(name);
-    const operation = { kind: "create", resource: name, inputs } as const;
+    const isCreated = (resource: Resource) => {
+      this.stack.set(name, resource);
+      if (old && !deletesFirst) this.pendingDeletes.add({ name, old, reason });
+    };
     try {
-      const { id, outs } = await this.#call(operation, () => provider.create(sent(inputs)));
-      return { resource: { id: text(id), inputs, outputs: withProvider(received(outs ?? {}), inputs) } };
+      const { id, outs } = await this.#call({ kind: "create", resource: name, inputs }, (provider) =>
+        provider.create(structuredClone(inputs)),
+      );
+      isCreated({ id: checkedId(id), inputs, outputs: received(outs ?? {}, inputs) });
     } catch (error) {
-      // A partial failure is kept, with its own properties and nothing added (grpcResponseFromError).
-      const cause = error instanceof FailedError ? (error.cause as Partial<PartialFailure>) : {};
-      if (!cause.id) throw error;
-      const { id, properties = {}, reasons = [] } = cause as PartialFailure;
-      if (!properties.__provider) throw new Violation(`${name} can never be deleted again`);
-      const resource = { id: text(id), inputs, outputs: received(properties), initErrors: reasons };
-      return { resource, error: error as FailedError };
+      // After a partial failure, the resource is stored with the properties of the error (grpcResponseFromError).
+      if (!(error instanceof OperationError)) throw error;
+      const { id, properties, reasons } = error.cause as PartialFailure;
+      if (id) {
+        if (!properties.__provider) throw new InvariantViolation(`${name} can never be deleted`);
+        isCreated({ id: checkedId(id), inputs, outputs: received(properties), initErrors: reasons });
+      }
+      throw error;
     }
   }
 
-  /** What was replaced, and what is unwanted, in one go (deployment_executor.go, performPostSteps). */
-  async #deleteAll(options: CommandOptions, unwanted: string[]): Promise<void> {
-    const isTarget = targeting(options);
-    const copies = [...this.condemned].filter(({ name }) => isTarget(name));
+  /** Deletes replaced and undeclared resources together (deployment_executor.go, performPostSteps). */
+  async #deleteAll(options: CommandOptions, isUndeclared: (name: string) => boolean): Promise<void> {
+    const undeclared = [...this.stack].filter(([name]) => isUndeclared(name) && options.isTarget(name));
+    const replaced = [...this.pendingDeletes].filter(({ name }) => options.isTarget(name));
     const deletions = [
-      ...unwanted.filter(isTarget).map((name) => async () => {
-        const old = this.stack.get(name) as Resource;
-        if (!old.pendingReplacement) await this.#delete(name, old, "unwanted");
+      ...undeclared.map(([name, old]) => async () => {
+        if (!old.pendingReplacement) await this.#delete(name, old, "undeclared");
         this.stack.delete(name);
       }),
-      ...copies.map((copy) => async () => {
-        await this.#delete(copy.name, copy.old, copy.reason);
-        this.condemned.delete(copy);
+      ...replaced.map((pendingDelete) => async () => {
+        await this.#delete(pendingDelete.name, pendingDelete.old, pendingDelete.reason);
+        this.pendingDeletes.delete(pendingDelete);
       }),
     ];
     await this.#inParallel(options, deletions, (deletion) => deletion());
   }
 
-  async #delete(name: string, old: Resource, reason: NonNullable<Operation["reason"]>): Promise<void> {
-    const { provider } = this.#options.plugin(name);
-    const { outputs: stored, inputs: storedInputs } = old;
-    const operation = { kind: "delete", resource: name, stored, storedInputs, reason } as const;
-    await this.#call(operation, () => provider.delete(old.id, sent(old.outputs)));
+  #delete(name: string, old: Resource, reason: DeleteReason): Promise<void> {
+    const operation = { kind: "delete", resource: name, ...storedOf(old), reason } as const;
+    return this.#call(operation, (provider) => provider.delete(old.id, structuredClone(old.outputs)));
   }
 
-  async #call<Result>(operation: Operation, run: () => Promise<Result>): Promise<Result> {
-    const { plugin, begin, end } = this.#options;
-    begin(operation);
+  async #call<Result>(operation: Operation, run: (provider: Provider) => Promise<Result>): Promise<Result> {
+    const { processOf, onBegin, onEnd } = this.#options;
+    const { provider, killed } = processOf(operation.resource);
+    onBegin(operation);
     if (operation.kind !== "read") this.#outcome.changes += 1;
     try {
-      const result = await Promise.race([operations.run(operation, run), plugin(operation.resource).death]);
-      end(operation, { result });
+      const result = await Promise.race([operations.run(operation, () => run(provider)), killed]);
+      onEnd(operation, { result });
       return result;
     } catch (error) {
-      if (error instanceof DeathError || error instanceof Violation) throw error;
-      end(operation, { error });
+      if (error instanceof ProcessKilledError || error instanceof InvariantViolation) throw error;
+      onEnd(operation, { error });
       this.#outcome.errors.push({ operation, error: error as Error });
-      throw new FailedError("failed", { cause: error });
+      throw new OperationError("failed", { cause: error });
     }
   }
 }
 
-function targeting({ targets }: CommandOptions): (name: string) => boolean {
-  return (name) => !targets || targets.has(name);
+function storedOf({ outputs, inputs }: Resource) {
+  return { stored: outputs, storedInputs: inputs };
 }
 
-interface PartialFailure {
-  id: string;
-  properties: Properties;
-  reasons: string[];
-}
+type PartialFailure = { id?: string; properties: Properties; reasons: string[] };
 
-/** Over the wire and back: nothing is shared with the plugin. */
-function sent(properties: Properties): Properties {
-  return structuredClone(properties);
-}
-
-/** The host fails on what is undefined, at any depth, and only after Atlas has done the work. */
-function received(properties: unknown): Properties {
+/**
+ * The properties as JSON: the plugin host fails on undefined, at any depth, and only after Atlas has done the work.
+ * The host adds `__provider` (index.ts, resultIncludingProvider).
+ */
+function received(properties: unknown, withProviderOf?: Properties): Properties {
   const json = JSON.stringify(properties, (name, value) => {
-    if (value === undefined) throw new Violation(`the plugin answered with an undefined ${name}`);
+    if (value === undefined) throw new InvariantViolation(`the provider returned an undefined ${name}`);
     return value;
   });
-  return JSON.parse(json);
+  return { ...JSON.parse(json), ...(withProviderOf && { __provider: withProviderOf.__provider }) };
 }
 
-function text(id: unknown): string {
+function checkedId(id: unknown): string {
   if (typeof id === "string" && id !== "") return id;
-  throw new Violation(`the plugin answered with ${JSON.stringify(id)} for an id`);
-}
-
-/** index.ts, resultIncludingProvider. */
-function withProvider(properties: Properties, { __provider }: Properties): Properties {
-  return { ...properties, __provider };
+  throw new InvariantViolation(`the provider returned ${JSON.stringify(id)} as id`);
 }

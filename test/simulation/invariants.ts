@@ -1,139 +1,128 @@
 import type { Organization, Person } from "../support/simulated-atlas/organization.ts";
-import type { Settings } from "../support/simulated-atlas/settings.ts";
 import {
-  type DeclaredAccess,
-  FIELDS,
-  type Field,
-  grantsDeclared,
-  grantsIn,
-  isSameAccess,
-  without,
-} from "./access.ts";
-import { currentOperation, type Operation, type Program, type Properties } from "./engine-model.ts";
-import type { WireAnswer, WireRequest } from "./fake-undici.ts";
-import { Violation } from "./invariant-violation.ts";
-import { type KnownEdges, LISTS_ARE_SHARED_FOR_MS } from "./known-edges.ts";
-import { whoIs } from "./people.ts";
-import type { Atlas } from "./simulated-endpoints.ts";
+  argsOf,
+  currentOperation,
+  InvariantViolation,
+  type Operation,
+  type OperationResult,
+  type Program,
+  type Properties,
+} from "./engine-model.ts";
+import {
+  mismatchWithChange,
+  mismatchWithDeclaration,
+  mismatchWithState,
+  requestedChanges,
+} from "./expectations.ts";
+import { KnownEdges, LIST_MAX_AGE_MS } from "./known-edges.ts";
+import { checkError } from "./lifecycle-errors.ts";
+import { personKey } from "./people.ts";
+import type { HttpRequest, HttpResponse } from "./process-stubs.ts";
+import type { SimulatedEndpoints } from "./simulated-endpoints.ts";
 
-/** What is declared, or stored, about a person: what the checks need of it. */
-export type Declared = DeclaredAccess & {
-  orgId: string;
-  username: string;
-  onAccepted: "fail" | "retain" | "manage";
-  reinviteExpired: boolean;
-};
-
-interface UnderWay {
-  since: number;
-  /** Whether somebody else had the address of the person by then. */
-  isAmbiguous: boolean;
-  /** The package was told that the invitation was sent. */
-  isInvited?: boolean;
-}
+/** `isInvited`: whether the provider received the response to an invitation that it sent. */
+type RunningOperation = { startedAt: number; isAmbiguous: boolean; isInvited?: boolean };
 
 /**
- * Watches what each request does in Atlas, whether it was for its operation to do it, and whether the operations
- * that succeed have done what they say.
+ * Checks that each request changes only what its operation may change, and that each operation that succeeds has the
+ * result that it reports.
  */
-export class Watch {
-  readonly #atlas: Atlas;
-  readonly #edges: KnownEdges;
+export class InvariantChecker {
+  readonly knownEdges: KnownEdges;
+  readonly #atlas: SimulatedEndpoints;
   readonly #now: () => number;
-  readonly #underWay = new Map<Operation, UnderWay>();
-  readonly #lastActs = new Map<string, number>();
-  /** The e-mails that the package has caused in this command, by person. */
-  readonly #mails = new Map<string, number>();
-  readonly #everMailed = new Set<string>();
-  readonly #joined = new Set<string>();
-  /** Whom the package has uninvited in this command, and not invited again. */
-  readonly #uninvited = new Set<string>();
-  /** Resources that are not created, as the one that they replace could not be deleted first. */
-  readonly #givenUp = new Set<string>();
+  readonly #running = new Map<Operation, RunningOperation>();
+  readonly #lastExternalChanges = new Map<string, number>();
+  /** The e-mails that the provider caused in this command, by person. */
+  readonly #emails = new Map<string, number>();
+  readonly #everInvited = new Set<string>();
+  readonly #joinedBySingleSignOn = new Set<string>();
+  /** People whose invitation or membership the provider ended in this command, and did not renew. */
+  readonly #ended = new Set<string>();
+  /** Resources that are not created because the resource that they replace could not be deleted first. */
+  readonly #notCreated = new Set<string>();
   #program: Program = new Map();
-  #startedAt = 0;
-  #violation: Violation | undefined;
+  #commandStartedAt = 0;
+  #violation: InvariantViolation | undefined;
 
-  constructor(atlas: Atlas, edges: KnownEdges, now: () => number) {
+  constructor(atlas: SimulatedEndpoints, now: () => number) {
+    this.knownEdges = new KnownEdges(now);
     this.#atlas = atlas;
-    this.#edges = edges;
     this.#now = now;
   }
 
-  /** A command begins, which declares this: nothing where it only refreshes or destroys. */
-  begins(program: Program): void {
+  /** @param program - What the command declares: nothing for a refresh or a destroy. */
+  onCommand(program: Program): void {
     this.#program = program;
-    this.#startedAt = this.#now();
-    this.#mails.clear();
-    this.#givenUp.clear();
-    this.#uninvited.clear();
+    this.#commandStartedAt = this.#now();
+    this.#emails.clear();
+    this.#notCreated.clear();
+    this.#ended.clear();
   }
 
-  /** Somebody in Atlas does something to a person. */
-  acts({ id }: Organization, username: string, deed: string): void {
-    this.#lastActs.set(whoIs(id, username), this.#now());
-    if (deed === "joinBySingleSignOn") this.#joined.add(whoIs(id, username));
+  onExternalChange({ id }: Organization, username: string, change: string): void {
+    this.#lastExternalChanges.set(personKey(id, username), this.#now());
+    if (change === "joinBySingleSignOn") this.#joinedBySingleSignOn.add(personKey(id, username));
+    this.knownEdges.onExternalChange(change, id, username);
   }
 
-  /**
-   * Whether somebody has become a member beside an invitation, which a list may hide: then both answers are true, and
-   * only what each request does is checked.
-   */
-  isBoth({ orgId, username }: Declared): boolean {
-    return this.#joined.has(whoIs(orgId, username));
+  /** Whether the person may be a member and invited at once: then only the effects of requests are checked. */
+  mayBeMemberAndInvited({ orgId, username }: Properties): boolean {
+    return this.#joinedBySingleSignOn.has(personKey(orgId, username));
   }
 
-  /** Whether the package has invited the address before, so that a state may hold it. */
+  /** Whether the provider has invited the address before, so that a state may contain it. */
   wasInvited({ id }: Organization, username: string): boolean {
-    return this.#everMailed.has(whoIs(id, username));
+    return this.#everInvited.has(personKey(id, username));
   }
 
-  /** An answer of Atlas has come to the package as it is. */
-  answered({ method, target }: WireRequest, { status }: WireAnswer): void {
+  /** The provider receives a response of Atlas. */
+  onResponse({ method, target }: HttpRequest, { status }: HttpResponse): void {
     const operation = currentOperation();
-    const underWay = operation && this.#underWay.get(operation);
+    const running = operation && this.#running.get(operation);
     const isInvitation = method === "POST" && target.includes("/orgs/") && status < 300;
-    if (underWay && operation.kind === "create" && isInvitation) underWay.isInvited = true;
+    if (running && operation.kind === "create" && isInvitation) running.isInvited = true;
   }
 
-  begin(operation: Operation): void {
-    this.#underWay.set(operation, { since: this.#now(), isAmbiguous: this.#isAmbiguous(operation) });
+  onBegin(operation: Operation): void {
+    this.#running.set(operation, { startedAt: this.#now(), isAmbiguous: this.#isAmbiguous(operation) });
   }
 
-  end(operation: Operation, outcome: { error: unknown } | { result: unknown }): void {
-    const who = subject(operation);
-    const { since, isInvited, isAmbiguous } = this.#underWay.get(operation) as UnderWay;
-    this.#underWay.delete(operation);
-    if ("error" in outcome) {
-      checkError(operation, outcome.error);
-      if (operation.reason === "replaced first") this.#givenUp.add(operation.resource);
-      const isKept = "id" in (outcome.error as object);
-      if (isInvited && !isKept) throw new Violation(`${who} was invited, and is not in the state`);
+  onEnd(operation: Operation, result: OperationResult): void {
+    const person = subjectOf(operation);
+    const { startedAt, isInvited, isAmbiguous } = this.#running.get(operation) as RunningOperation;
+    this.#running.delete(operation);
+    if ("error" in result) {
+      checkError(operation, result.error);
+      if (operation.reason === "before its replacement") this.#notCreated.add(operation.resource);
+      const isStored = "id" in (result.error as object);
+      if (isInvited && !isStored)
+        throw new InvariantViolation(`${person} was invited, and is not in the state`);
       return;
     }
-    if (this.isBoth(declaredIn(operation.inputs ?? operation.stored))) return;
+    if (this.mayBeMemberAndInvited(argsOf(operation))) return;
     if (isAmbiguous || this.#isAmbiguous(operation)) return;
-    if (this.#lastAct(who) >= since - LISTS_ARE_SHARED_FOR_MS) return;
-    const wrong = this.#unlike(operation, outcome.result as Properties);
-    if (wrong) throw new Violation(`${operation.kind} of ${who} succeeded, but ${wrong}`);
+    if (this.#lastExternalChange(person) >= startedAt - LIST_MAX_AGE_MS) return;
+    const mismatch = this.#mismatchOf(operation, result.result);
+    if (mismatch) throw new InvariantViolation(`${operation.kind} of ${person} succeeded, but ${mismatch}`);
   }
 
-  /** The process died: nothing of it is under way any more. */
-  endAll(): void {
-    this.#underWay.clear();
+  /** The processes were killed or have ended. */
+  onProcessEnd(): void {
+    this.#running.clear();
   }
 
-  /** Does the work of one request, and checks what it changes. */
-  during<Result>(sentAt: number, work: () => Result): Result {
+  /** Lets Atlas carry out a request, and checks its effects. */
+  checkEffects<Result>(sentAt: number, carryOut: () => Result): Result {
     const before = this.#atlas.organizations.map(({ users }) => users);
-    const result = work();
+    const result = carryOut();
     for (const [index, organization] of this.#atlas.organizations.entries()) {
       this.#compare(organization, before[index] ?? [], organization.users, sentAt);
     }
     return result;
   }
 
-  /** Throws what a request has violated: the package would have taken it for a failure of the connection. */
+  /** Throws the violation of a request: thrown earlier, the provider would handle it as a connection error. */
   throwViolation(): void {
     if (this.#violation) throw this.#violation;
   }
@@ -144,77 +133,76 @@ export class Watch {
       const is =
         after.find(({ userId }) => userId === was.userId) ??
         added.find(({ username }) => organization.sameUsername(username, was.username));
-      if (JSON.stringify(is) === JSON.stringify(was) || this.#isKnownEdge(organization, was, sentAt))
-        continue;
-      this.#judge(was, (operation) => {
-        if (!isSubject(organization, was, operation)) return "is somebody else";
-        if (!is) return this.#removal(organization, was, operation);
-        if (is.userId !== was.userId) return isOtherSpelling(was, operation) ? undefined : invitation(was);
-        if (this.#hasJustChanged(operation, was)) return undefined;
-        return change(was, is, this.#granting(organization, is, operation), this.#atlas.settings);
+      const isUnchanged = JSON.stringify(is) === JSON.stringify(was);
+      if (isUnchanged || this.knownEdges.exclude(organization.id, was, sentAt)) continue;
+      this.#report(was, (operation) => {
+        if (subjectOf(operation) !== personKey(organization.id, was.username))
+          return "is not the person of the operation";
+        if (!is) return this.#wrongRemoval(organization, was, operation);
+        if (is.userId !== was.userId)
+          return isOtherSpelling(was, operation) ? undefined : wrongInvitation(was);
+        if (this.#wasJustChanged(operation, was)) return undefined;
+        const applied = this.#appliedBy(organization, is, operation);
+        return mismatchWithChange(was, is, applied, this.#atlas.settings);
       });
     }
     for (const is of added) {
-      this.#judge(is, (operation) => this.#mail(organization, is, operation));
+      this.#report(is, (operation) => this.#wrongEmail(organization, is, operation));
     }
   }
 
-  /** Whether others have changed what a person has since the operation may have looked. */
-  #hasJustChanged(operation: Operation, { status }: Person): boolean {
-    const since = this.#underWay.get(operation)?.since ?? Number.NEGATIVE_INFINITY;
-    const isChanged = this.#lastAct(subject(operation)) >= since - LISTS_ARE_SHARED_FOR_MS;
-    return isChanged && status === "ACTIVE" && declaredIn(operation.inputs)?.onAccepted === "manage";
+  /** Whether others changed the member after the operation may have looked them up. */
+  #wasJustChanged(operation: Operation, { status }: Person): boolean {
+    const startedAt = this.#running.get(operation)?.startedAt ?? Number.NEGATIVE_INFINITY;
+    const isChanged = this.#lastExternalChange(subjectOf(operation)) >= startedAt - LIST_MAX_AGE_MS;
+    return isChanged && status === "ACTIVE" && operation.inputs?.onAccepted === "manage";
   }
 
-  #isKnownEdge({ id }: Organization, was: Person, sentAt: number): boolean {
-    if (was.status === "ACTIVE") return this.#edges.hasJustAccepted(id, was, sentAt);
-    return was.status === "PENDING" && this.#edges.wasJustInvited(id, was.username, sentAt);
-  }
-
-  #judge({ username }: Person, wrongIn: (operation: Operation) => string | undefined): void {
+  #report({ username }: Person, wrongIn: (operation: Operation) => string | undefined): void {
     const operation = currentOperation();
     const wrong = operation ? wrongIn(operation) : "was changed by no operation";
-    if (wrong)
-      this.#violation ??= new Violation(`${operation?.kind} of ${operation?.resource}: ${username} ${wrong}`);
+    if (!wrong) return;
+    const message = `${operation?.kind} of ${operation?.resource}: ${username} ${wrong}`;
+    this.#violation ??= new InvariantViolation(message);
   }
 
-  /** What is wrong with an end of an invitation or of a membership. */
-  #removal(organization: Organization, was: Person, operation: Operation): string | undefined {
-    if (operation.kind !== "delete") return `was removed, who was ${was.status}`;
-    // Where Atlas stores another spelling, it may have kept the invitation that the new resource asked for.
-    const isKept = this.#atlas.settings.secondInvite === "keep" && operation.stored?.__knownAs;
-    if (!isKept) this.#uninvited.add(whoIs(organization.id, was.username));
-    const { onAccepted } = declaredIn(operation.stored);
-    if (was.status === "ACTIVE" && onAccepted !== "manage")
-      return `is a member, and was removed under "${onAccepted}"`;
-    const declarer = this.#declarer(organization, was);
-    if (declarer === undefined || operation.reason === "replaced first") return undefined;
-    if (declarer !== operation.resource) return `was removed, whom ${declarer} declares`;
-    if (!this.#isRenewal(operation)) return "was removed, who is still declared";
+  #wrongRemoval(organization: Organization, was: Person, operation: Operation): string | undefined {
+    const { kind, reason, resource, stored } = operation;
+    if (kind !== "delete") return `was removed, and was ${was.status}`;
+    // If Atlas stores another spelling, it may have kept the invitation that the new resource requested.
+    const isKept = this.#atlas.settings.secondInvite === "keep" && stored?.__knownAs;
+    if (!isKept) this.#ended.add(personKey(organization.id, was.username));
+    if (was.status === "ACTIVE" && stored?.onAccepted !== "manage")
+      return `is a member, and was removed under "${stored?.onAccepted}"`;
+    const declarer = this.#declarerOf(organization, was);
+    if (declarer === undefined || reason === "before its replacement") return undefined;
+    if (declarer !== resource) return `was removed, and is declared by ${declarer}`;
+    if (!this.#isRenewal(operation)) return "was removed, and is still declared";
     return was.status === "ACTIVE" ? "is a member, and was removed as the resource was replaced" : undefined;
   }
 
-  #mail(organization: Organization, is: Person, operation: Operation): string | undefined {
-    if (this.#granting(organization, is, operation).kind !== "create") return "was invited";
-    const who = whoIs(organization.id, is.username);
-    this.#uninvited.delete(who);
-    const count = (this.#mails.get(who) ?? 0) + 1;
-    this.#mails.set(who, count);
-    this.#everMailed.add(who);
-    const mayBeTwo = this.#lastAct(who) >= this.#startedAt || isOtherSpelling(is, operation);
-    return count > 1 && !mayBeTwo ? "was sent a second e-mail" : undefined;
+  #wrongEmail(organization: Organization, is: Person, operation: Operation): string | undefined {
+    if (this.#appliedBy(organization, is, operation).kind !== "create") return "was invited";
+    const person = personKey(organization.id, is.username);
+    this.#ended.delete(person);
+    const count = (this.#emails.get(person) ?? 0) + 1;
+    this.#emails.set(person, count);
+    this.#everInvited.add(person);
+    const isChanged = this.#lastExternalChange(person) >= this.#commandStartedAt;
+    const maySendTwo = isChanged || isOtherSpelling(is, operation);
+    return count > 1 && !maySendTwo ? "was sent a second e-mail" : undefined;
   }
 
-  /** The operation, or the creation that a delete finishes, where the same resource was replaced by force. */
-  #granting(organization: Organization, person: Person, operation: Operation): Operation {
+  /** The operation itself; or, for the delete that completes a forced replacement, the creation of the new resource. */
+  #appliedBy(organization: Organization, person: Person, operation: Operation): Operation {
     const { resource } = operation;
-    if (!this.#isRenewal(operation) || this.#declarer(organization, person) !== resource) return operation;
-    return { kind: "create", resource, inputs: this.#program.get(resource)?.args ?? {} };
+    if (!this.#isRenewal(operation) || this.#declarerOf(organization, person) !== resource) return operation;
+    return { kind: "create", resource, inputs: this.#program.get(resource)?.args };
   }
 
   /**
-   * Whether the same resource declares the same address as what it has replaced: by force, or because it goes back to a
-   * person whose deletion failed, which the package cannot tell apart.
+   * Whether the resource declares the same address as the one that it replaces: it is replaced by force, or declares
+   * again a person whose deletion failed. The provider cannot distinguish the two.
    */
   #isRenewal({ resource, reason, stored }: Operation): boolean {
     const username = String(this.#program.get(resource)?.args.username).toLowerCase();
@@ -222,225 +210,84 @@ export class Watch {
   }
 
   /** The resource that declares the person in this command. */
-  #declarer(organization: Organization | undefined, { username }: { username: string }): string | undefined {
+  #declarerOf(
+    organization: Organization | undefined,
+    { username }: { username: string },
+  ): string | undefined {
     return [...this.#program].find(([name, { args }]) => {
       const isSame = organization?.sameUsername(String(args.username), username);
-      return args.orgId === organization?.id && isSame && !this.#givenUp.has(name);
+      return args.orgId === organization?.id && isSame && !this.#notCreated.has(name);
     })?.[0];
   }
 
-  #lastAct(who: string): number {
-    return this.#lastActs.get(who) ?? Number.NEGATIVE_INFINITY;
+  #lastExternalChange(person: string): number {
+    return this.#lastExternalChanges.get(person) ?? Number.NEGATIVE_INFINITY;
   }
 
-  #isAmbiguous({ inputs, stored }: Operation): boolean {
-    const { orgId, username } = declaredIn(inputs ?? stored);
-    return this.#atlas.isAmbiguous(orgId, { ...stored, username });
+  #isAmbiguous(operation: Operation): boolean {
+    const { orgId, username } = argsOf(operation);
+    return this.#atlas.isAmbiguous(orgId, { ...operation.stored, username });
   }
 
-  /** What is wrong with an operation that succeeded, given what Atlas knows of the person. */
-  #unlike(operation: Operation, result: Properties): string | undefined {
+  /** Compares the result of an operation with what Atlas has. */
+  #mismatchOf(operation: Operation, result: unknown): string | undefined {
     const { kind, inputs, stored, storedInputs } = operation;
+    const { id, outs, props } = (result ?? {}) as { id?: string; outs?: Properties; props?: Properties };
     const { settings } = this.#atlas;
-    const { orgId, username } = declaredIn(inputs ?? stored);
+    const { orgId, username } = argsOf(operation);
     const person = this.#atlas.find(orgId, { ...stored, username });
     switch (kind) {
       case "create":
       case "update": {
-        const declared = declaredIn(inputs);
-        const due = storedInputs ? asked(declaredIn(stored), declaredIn(storedInputs), declared) : declared;
-        if (!due) return undefined;
-        const isAsPlanned = person?.status === "ACTIVE" && declaredIn(stored)?.onAccepted === "manage";
-        const found = isAsPlanned ? withoutUnplanned(person, declaredIn(stored), declared) : person;
-        // A forced replacement of somebody pending is renewed by the delete that follows: its state is true until then,
-        // and again from the next refresh on. What Atlas adds to a request that does not ask for roles shows then, too.
+        const expected =
+          stored && storedInputs ? requestedChanges(stored, storedInputs, argsOf(operation)) : inputs;
+        if (!expected) return undefined;
+        const isAsPlanned = person?.status === "ACTIVE" && stored?.onAccepted === "manage";
+        const planned = isAsPlanned ? stored : undefined;
+        // The delete after a forced replacement renews the invitation: the state of the new resource is outdated from
+        // then until the next refresh. Roles that Atlas adds show in a refresh, too.
         const isExact = kind === "create" && settings.addsRoles.length === 0;
-        const stale = isExact ? unlikeState(result.outs as Properties, person) : undefined;
-        return unlikeDeclared(due, found, kind, settings) ?? stale;
+        const outdated = isExact ? mismatchWithState(outs, person) : undefined;
+        return mismatchWithDeclaration(expected, person, kind, settings, planned) ?? outdated;
       }
       case "read":
-        return unlikeState(result.id ? (result.props as Properties) : undefined, person);
+        return mismatchWithState(id ? props : undefined, person);
       case "delete":
-        return this.#unlikeDeleted(operation, person);
+        return this.#mismatchOfDelete(operation, person);
     }
   }
 
-  #unlikeDeleted({ stored, reason }: Operation, person: Person | undefined): string | undefined {
-    const { orgId, onAccepted, username } = declaredIn(stored);
+  #mismatchOfDelete(operation: Operation, person: Person | undefined): string | undefined {
+    const { reason } = operation;
+    const { orgId, onAccepted, username, status } = argsOf(operation);
     const organization = this.#atlas.organizations.find(({ id }) => id === orgId);
     const isDeclared = [{ username }, ...(person ? [person] : [])].some((one) =>
-      this.#declarer(organization, one),
+      this.#declarerOf(organization, one),
     );
-    if (isDeclared && reason !== "replaced first") {
-      return this.#uninvited.has(whoIs(orgId, username)) ? "they are declared, and gone" : undefined;
+    if (isDeclared && reason !== "before its replacement") {
+      const isEnded = this.#ended.has(personKey(orgId, username));
+      return isEnded ? "the person is declared, and no longer in Atlas" : undefined;
     }
-    // What the resource owned was over.
-    if (stored?.status === "EXPIRED" || stored?.status === "REJECTED" || isDeclared) return undefined;
-    if (person?.status === "PENDING") return "they are still invited";
-    return person?.status === "ACTIVE" && onAccepted !== "retain" ? "they are still a member" : undefined;
+    // The invitation of the resource had ended before.
+    if (status === "EXPIRED" || status === "REJECTED" || isDeclared) return undefined;
+    if (person?.status === "PENDING") return "the person is still invited";
+    const isLeft = person?.status === "ACTIVE" && onAccepted !== "retain";
+    return isLeft ? "the person is still a member" : undefined;
   }
 }
 
-/** The inputs among properties, which the checks take as they are. */
-export function declaredIn(properties: Properties | undefined): Declared {
-  return properties as unknown as Declared;
-}
-
-/** Whether it is the person of the operation, by whichever of their addresses. */
-function isSubject({ id }: Organization, { username }: Person, operation: Operation): boolean {
-  return subject(operation) === whoIs(id, username);
-}
-
-/** Whether Atlas stores another address than is declared, so that nobody without an id can find the person. */
+/** Whether Atlas stores another address than is declared: without an id, the provider cannot find the person. */
 export function isOtherSpelling({ username }: Person, { inputs }: Operation): boolean {
-  return inputs !== undefined && declaredIn(inputs).username.toLowerCase() !== username.toLowerCase();
+  return inputs !== undefined && inputs.username.toLowerCase() !== username.toLowerCase();
 }
 
-function subject({ inputs, stored }: Operation): string {
-  const { orgId, username } = declaredIn(inputs ?? stored);
-  return whoIs(orgId, username);
+function subjectOf(operation: Operation): string {
+  const { orgId, username } = argsOf(operation);
+  return personKey(orgId, username);
 }
 
-/** What is wrong with an invitation in place of what there was. */
-function invitation(was: Person): string | undefined {
+/** What is wrong with an invitation that replaces what there was. */
+function wrongInvitation(was: Person): string | undefined {
   if (was.status === "PENDING") return "was sent a second e-mail";
   return was.status === "ACTIVE" ? "is a member, and was sent an e-mail" : undefined;
-}
-
-/** What is wrong with a change. */
-function change(
-  was: Person,
-  is: Person,
-  { kind, inputs, stored, storedInputs }: Operation,
-  { addsRoles, omittedOnUpdate }: Settings,
-): string | undefined {
-  if (kind !== "create" && kind !== "update") return "was changed";
-  if (is.status !== was.status) return `became ${is.status}`;
-  const declared = declaredIn(inputs);
-  if (is.status === "ACTIVE" && declared.onAccepted !== "manage") {
-    return `is a member, and was changed under "${declared.onAccepted}"`;
-  }
-  const isAsPlanned = is.status === "ACTIVE" && declaredIn(stored)?.onAccepted === "manage";
-  for (const field of FIELDS) {
-    const [before, after] = [grantsIn(field, was), grantsIn(field, is)];
-    const wanted = grantsIn(field, declared);
-    // What is declared for the first time names what the outputs showed.
-    const isNew = storedInputs && declaredIn(storedInputs)[field] === undefined;
-    const named = grantsIn(field, declaredIn(isNew && declared[field] ? stored : storedInputs));
-    const isManaged = declared[field] !== undefined;
-    for (const grant of without(after, before)) {
-      const isRestored = omittedOnUpdate === "reset" && field !== "roles";
-      if (!wanted.includes(grant) && !isRestored && !addsRoles.includes(grant))
-        return `was given ${grant}, which nobody declared`;
-    }
-    // What Atlas resets is given back by the next request: the end of the operation is what counts.
-    if (omittedOnUpdate === "reset" && field !== "roles") continue;
-    for (const grant of without(before, after)) {
-      if (wanted.includes(grant)) return `lost ${grant}, which is declared`;
-      if (!named.includes(grant) && !(isManaged && !isAsPlanned))
-        return `lost ${grant}, which no plan has named`;
-    }
-  }
-  return undefined;
-}
-
-/**
- * What an update has to ask of Atlas: what differs from what was declared before, or from what Atlas had. What others
- * have changed since is for a refresh to show.
- */
-function asked(stored: Declared, storedInputs: Declared, declared: Declared): Declared | undefined {
-  const isDifferent = (field: Field, one: DeclaredAccess, other: DeclaredAccess) => {
-    const [some, others] = [grantsIn(field, one), grantsIn(field, other)];
-    const isManaged = (one[field] === undefined) === (other[field] === undefined);
-    return !isManaged || without(some, others).length + without(others, some).length > 0;
-  };
-  const isMember = (stored as unknown as Properties).status === "ACCEPTED";
-  const isNewlyManaged = isMember && declared.onAccepted === "manage" && stored.onAccepted !== "manage";
-  if (isNewlyManaged && FIELDS.some((field) => declared[field] && isDifferent(field, stored, declared))) {
-    return declared;
-  }
-  const rest = FIELDS.filter((field) => {
-    if (declared[field] === undefined) return true;
-    // A member who is not managed stays as they are, for as long as the declaration does.
-    if (isMember && declared.onAccepted !== "manage") return !isDifferent(field, storedInputs, declared);
-    if (without(grantsIn(field, declared), grantsIn(field, stored)).length > 0) return false;
-    return !isDifferent(field, storedInputs, declared) || !isDifferent(field, stored, declared);
-  });
-  if (rest.length === FIELDS.length) return undefined;
-  return { ...declared, ...Object.fromEntries(rest.map((field) => [field, undefined])) };
-}
-
-/** A member without what others gave them since the last refresh, which no plan can have named. */
-function withoutUnplanned(person: Person, stored: DeclaredAccess, declared: DeclaredAccess): Person {
-  const isPlanned = (field: Field) => {
-    const known = [...grantsIn(field, stored), ...grantsIn(field, declared)];
-    return (grant: string) => known.includes(grant);
-  };
-  return {
-    ...person,
-    roles: person.roles.filter(isPlanned("roles")),
-    teamIds: person.teamIds.filter(isPlanned("teamIds")),
-    groupRoleAssignments: person.groupRoleAssignments.map(({ groupId, roles }) => {
-      const isKnown = isPlanned("groupRoleAssignments");
-      return { groupId, roles: roles.filter((role) => isKnown(`${role} of ${groupId}`)) };
-    }),
-  };
-}
-
-/** What is wrong with a person of whom this is declared. */
-export function unlikeDeclared(
-  declared: Declared,
-  person: Person | undefined,
-  kind: "create" | "update",
-  settings: Settings,
-): string | undefined {
-  const isAsDeclared = person && grantsDeclared(person, declared, settings);
-  switch (person?.status) {
-    case "PENDING":
-      return isAsDeclared ? undefined : "their invitation grants something else";
-    case "ACTIVE":
-      if (declared.onAccepted === "manage")
-        return isAsDeclared ? undefined : "the member may do other things";
-      return declared.onAccepted === "retain" && kind === "create" ? undefined : "they are a member";
-    default:
-      return `they are ${person?.status ?? "unknown to Atlas"}`;
-  }
-}
-
-const STATUS = {
-  PENDING: "PENDING",
-  ACTIVE: "ACCEPTED",
-  INVITATION_EXPIRED: "EXPIRED",
-  INVITATION_REJECTED: "REJECTED",
-};
-
-/** What is wrong with what is stored about a person, as of now. */
-export function unlikeState(stored: Properties | undefined, person: Person | undefined): string | undefined {
-  if (!stored || !person)
-    return stored ? "Atlas does not know them" : person && "the state does not know them";
-  if (stored.status !== STATUS[person.status]) return `they are ${person.status}, not ${stored.status}`;
-  for (const name of ["userId", "invitationId"] as const) {
-    if (stored[name] && person[name] && stored[name] !== person[name]) return `the ${name} is another one`;
-  }
-  if (!stored.userId && !stored.invitationId) return "no id is known";
-  const isSameInvitation = person.status === "ACTIVE" || stored.createdAt === person.createdAt;
-  if (!isSameInvitation) return "they were invited at another time";
-  if (person.expiresAt && stored.expiresAt !== person.expiresAt) return "it expires at another time";
-  const isShown = person.status === "PENDING" || person.status === "ACTIVE";
-  if (isShown && !isSameAccess(declaredIn(stored), person)) return "the access is another one";
-  return undefined;
-}
-
-/** Every error is one of the package's own, and says whom it is about. */
-function checkError(operation: Operation, error: unknown): void {
-  const { username } = declaredIn(operation.inputs ?? operation.stored);
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : `no error: ${String(error)}`;
-  const isBug = /Cannot read|is not (a function|iterable|defined)/.test(text);
-  if (
-    isBug ||
-    !/^(Atlas\w*|Outdated|IncompleteCreate)Error: /.test(text) ||
-    !text.includes(username.toLowerCase())
-  ) {
-    throw new Violation(`${operation.kind} of ${username} fails with ${text}`);
-  }
 }

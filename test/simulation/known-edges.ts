@@ -1,86 +1,88 @@
+import type { Person } from "../support/simulated-atlas/organization.ts";
 import { currentOperation } from "./engine-model.ts";
-import type { WireRequest } from "./fake-undici.ts";
-import { whoIs } from "./people.ts";
+import { personKey } from "./people.ts";
+import type { HttpRequest } from "./process-stubs.ts";
 
-/** From the look at a person in the users API to the request that follows it. */
-export const LOOK_IS_FRESH_FOR_MS = 500;
+/** From the response to a look-up of one person in the users API to the request that is based on it. */
+const LOOKUP_MAX_AGE_MS = 500;
 /** From the request for a list to the last operation that uses it. */
-export const LISTS_ARE_SHARED_FOR_MS = 30_000;
-/** From the last look to an invitation that follows it. */
-export const INVITATION_WITHOUT_A_LOOK_MS = 10_000;
+export const LIST_MAX_AGE_MS = 30_000;
+/** From the last look-up to an invitation that is based on it. */
+const INVITATION_LOOKUP_MAX_AGE_MS = 10_000;
 
-/** When a request was answered by Atlas, and when its answer came. */
-interface Look {
+/** When Atlas answered a GET request, and when the provider received the response. */
+interface LookUp {
   answeredAt: number;
-  cameAt: number;
+  receivedAt: number;
 }
 
 /**
- * What nobody can win against the API itself, as each request is based on what Atlas said before. The harm is done
- * only within these bounds; everywhere else it is a violation.
+ * Races that the API does not let any client win, because each request is based on an earlier response. The checks
+ * exclude them within these bounds only:
  *
- * - Users API, which cancels an invitation and removes a member by one and the same request: somebody who accepts
- *   after Atlas has answered the look, and before it gets the request that follows it, is treated as they were. That
- *   is one round trip and at most 500 ms.
- * - Invitations API, where Atlas sends a second e-mail to somebody pending: a colleague's invitation is replaced that
- *   is sent after Atlas has answered the list, and before it gets the invitation. That is at most 30 s for which a list
- *   is shared (or as long as its answer takes), 10 s without a look, and one round trip.
- * - A PATCH replaces whole lists: what a colleague gives a person is taken if Atlas gets the PATCH after it and answered
- *   the list before it. That is at most 30 s for which a list is shared, and as long as the request waits.
+ * - The users API cancels an invitation and removes a member by the same request. A person who accepts after Atlas
+ *   answered the look-up, and before it receives the request that is based on it, is treated as pending. The bound is
+ *   one round trip and 500 ms.
+ * - The invitations API sends a second e-mail to a pending person. The invitation of a colleague is replaced if it is
+ *   sent after Atlas answered the list, and before it receives the invitation of the provider. The bound is the 30 s
+ *   for which a list is cached (or the time that its response takes), 10 s without a look-up, and one round trip.
+ * - PATCH replaces whole lists. It takes away what a colleague grants after Atlas answered the list, and before it
+ *   receives the PATCH. The bound is the 30 s for which a list is cached, and the time that the request waits.
  */
 export class KnownEdges {
   readonly #now: () => number;
-  readonly #accepted = new Map<string, number>();
-  readonly #invited = new Map<string, number>();
-  readonly #looks = new WeakMap<object, { userId: string; look: Look }[]>();
-  readonly #lists = new Map<string, Look[]>();
+  readonly #changedAt = new Map<string, number>();
+  readonly #lookUps = new WeakMap<object, (LookUp & { userId: string })[]>();
+  readonly #lists = new Map<string, LookUp[]>();
 
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** Somebody in Atlas does something to a person. */
-  acts(deed: string, orgId: string, username: string): void {
-    if (deed === "accept") this.#accepted.set(whoIs(orgId, username), this.#now());
-    // Who is invited and changes to an address is pending under it like one who is invited there.
-    if (deed === "invite" || deed === "changeAddress") this.#invited.set(whoIs(orgId, username), this.#now());
+  onExternalChange(change: string, orgId: string, username: string): void {
+    // A pending person who changes to an address is pending under it, like one who is invited there.
+    const kind = change === "changeAddress" ? "invite" : change;
+    this.#changedAt.set(`${kind} ${personKey(orgId, username)}`, this.#now());
   }
 
-  /** Atlas answers a request; calls back when the answer has come. */
-  answers({ method, target }: WireRequest): () => void {
-    const look = { answeredAt: this.#now(), cameAt: Number.POSITIVE_INFINITY };
-    const [, orgId = "", userId] = /\/orgs\/(\w+)\/(?:users|invites)(?:\/(\w+))?/.exec(target) ?? [];
+  /** Atlas answers a request. The caller calls the returned function when the response is received. */
+  onAnswer({ method, target }: HttpRequest): () => void {
+    const [, orgId = "", userId = ""] = /\/orgs\/(\w+)\/(?:users|invites)(?:\/(\w+))?/.exec(target) ?? [];
+    const lookUp = { userId, answeredAt: this.#now(), receivedAt: Number.POSITIVE_INFINITY };
     const operation = currentOperation();
     if (method === "GET" && userId && operation) {
-      this.#looks.set(operation, [...(this.#looks.get(operation) ?? []), { userId, look }]);
+      this.#lookUps.set(operation, [...(this.#lookUps.get(operation) ?? []), lookUp]);
     }
-    if (method === "GET" && !userId) this.#lists.set(orgId, [...(this.#lists.get(orgId) ?? []), look]);
+    if (method === "GET" && !userId) this.#lists.set(orgId, [...(this.#lists.get(orgId) ?? []), lookUp]);
     return () => {
-      look.cameAt = this.#now();
+      lookUp.receivedAt = this.#now();
     };
   }
 
-  /** Whether the person has accepted while a request about them was on its way. */
-  hasJustAccepted(
-    orgId: string,
-    { username, userId }: { username: string; userId: string },
-    sentAt: number,
-  ): boolean {
-    const operation = currentOperation();
-    // A request that Atlas carries out late is based on a look before it was sent.
-    const looks = (operation && this.#looks.get(operation)) ?? [];
-    const look = looks.findLast((one) => one.userId === userId && one.look.cameAt <= sentAt)?.look;
-    const acceptedAt = this.#accepted.get(whoIs(orgId, username)) ?? Number.NEGATIVE_INFINITY;
-    return (
-      look !== undefined && acceptedAt >= look.answeredAt && sentAt - look.cameAt <= LOOK_IS_FRESH_FOR_MS
-    );
+  /** Whether a request that changes the person may be based on a response that was outdated by then. */
+  exclude(orgId: string, { username, userId, status }: Person, sentAt: number): boolean {
+    const person = personKey(orgId, username);
+    if (status === "ACTIVE") return this.#hasJustAccepted(person, userId, sentAt);
+    return status === "PENDING" && this.#wasJustInvited(person, orgId, sentAt);
   }
 
-  /** Whether a colleague has invited the person since the list on which an invitation is based. */
-  wasJustInvited(orgId: string, username: string, sentAt: number): boolean {
-    const invitedAt = this.#invited.get(whoIs(orgId, username)) ?? Number.NEGATIVE_INFINITY;
-    return (this.#lists.get(orgId) ?? []).some(({ answeredAt, cameAt }) => {
-      const ageMs = Math.max(LISTS_ARE_SHARED_FOR_MS, cameAt - answeredAt) + INVITATION_WITHOUT_A_LOOK_MS;
+  /** Whether the person accepted after the look-up on which the request is based. */
+  #hasJustAccepted(person: string, userId: string, sentAt: number): boolean {
+    const operation = currentOperation();
+    const lookUps = (operation && this.#lookUps.get(operation)) ?? [];
+    // Atlas may carry out a request late: it is based on a look-up before it was sent.
+    const lookUp = lookUps.findLast((one) => one.userId === userId && one.receivedAt <= sentAt);
+    const acceptedAt = this.#changedAt.get(`accept ${person}`);
+    if (!lookUp || acceptedAt === undefined) return false;
+    return acceptedAt >= lookUp.answeredAt && sentAt - lookUp.receivedAt <= LOOKUP_MAX_AGE_MS;
+  }
+
+  /** Whether a colleague invited the person after the list on which the invitation is based. */
+  #wasJustInvited(person: string, orgId: string, sentAt: number): boolean {
+    const invitedAt = this.#changedAt.get(`invite ${person}`);
+    if (invitedAt === undefined) return false;
+    return (this.#lists.get(orgId) ?? []).some(({ answeredAt, receivedAt }) => {
+      const ageMs = Math.max(LIST_MAX_AGE_MS, receivedAt - answeredAt) + INVITATION_LOOKUP_MAX_AGE_MS;
       return answeredAt <= invitedAt && answeredAt + ageMs >= sentAt;
     });
   }

@@ -1,34 +1,30 @@
-/** So many people may be declared; those who come after them are bystanders, whom nobody ever declares. */
-export const PEOPLE = 6;
-const BYSTANDERS = 3;
+/** How many people a program may declare. The others are bystanders, whom no program declares. */
+export const DECLARABLE_PEOPLE = 6;
 
-// Of the first two, Atlas may store another spelling: see `withoutTag`.
+// Atlas may store the first two without the tag: see `withoutTag`.
 const NAMES = ["ada+work", "grace+work", "joan", "mary", "hedy", "edith", "bob", "carol", "dave"];
 
-/** The address of a person, by number; or the one that they may change to in Atlas. */
-export function address(person: number, { shouted = false, moved = false } = {}): string {
-  const given = `${moved ? "new." : ""}${NAMES[person]}@example.com`;
-  return shouted ? given.toUpperCase() : given;
+/** The e-mail address of a person, by index, or the one to which they may change it in Atlas. */
+export function emailAddress(person: number, { upperCase = false, isChanged = false } = {}): string {
+  const address = `${isChanged ? "new." : ""}${NAMES[person]}@example.com`;
+  return upperCase ? address.toUpperCase() : address;
 }
 
-/** A spelling that Atlas may store in place of an alias. */
+/** The spelling that Atlas may store for an address with a tag. */
 export function withoutTag(username: string): string {
   return username.replace(/\+work/i, "");
 }
 
-/** The address to which the person of another one changes. */
-export function movedAddress(username: string): string {
+/** The address to which a person may change theirs in Atlas. */
+export function changedAddress(username: string): string {
   return `new.${username}`;
 }
 
-/** Everybody whom nobody ever declares. */
-export const bystanders = Array.from({ length: BYSTANDERS }, (_, index) => address(PEOPLE + index));
+export const everybody = NAMES.map((_, person) => emailAddress(person));
+export const bystanders = everybody.slice(DECLARABLE_PEOPLE);
 
-/** Everybody there is. */
-export const everybody = NAMES.map((_, person) => address(person));
-
-/** One person in one organization, by whichever of their addresses. */
-export function whoIs(orgId: unknown, username: unknown): string {
+/** Identifies a person in an organization, by any of their addresses. */
+export function personKey(orgId: unknown, username: unknown): string {
   const name = withoutTag(String(username).toLowerCase()).replace(/^new\./, "");
   return `${name} in ${orgId}`;
 }

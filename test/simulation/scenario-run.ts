@@ -1,165 +1,135 @@
-import { checkEnding, isConflict } from "./convergence-check.ts";
-import { DeathError, type Outcome } from "./engine-model.ts";
-import { forgetOrigins } from "./fake-undici.ts";
-import { isMildTrouble } from "./faults.ts";
-import { Violation } from "./invariant-violation.ts";
-import { Session } from "./plugin-process.ts";
-import type { Surroundings } from "./process-stubs.ts";
-import type { Act, Command, Story } from "./scenario.ts";
-import { World } from "./simulation.ts";
+import { checkConverged } from "./convergence-check.ts";
+import {
+  type FailedOperation,
+  InvariantViolation,
+  type Outcome,
+  ProcessKilledError,
+} from "./engine-model.ts";
+import { isRecoverable } from "./faults.ts";
+import { isLifecycleError } from "./lifecycle-errors.ts";
+import { PluginProcesses } from "./plugin-processes.ts";
+import { resetStubs } from "./process-stubs.ts";
+import type { Command, Scenario } from "./scenario.ts";
+import { Simulation } from "./simulation.ts";
 import { nameOf, organizationOf, Stack } from "./stack.ts";
 
-// More than enough to be told of an error, refresh, replace what expired, and find nothing left to do.
-const MOST_SETTLING_ROUNDS = 6;
-const CALM = {
+// Enough to see an error, refresh, replace what expired, and find nothing left to change.
+const MAX_CONVERGENCE_ROUNDS = 6;
+// The provider sends a request six times.
+const MAX_RECOVERABLE_FAULTS = 5;
+const WITHOUT_FAULTS: Omit<Command, "command"> = {
   parallel: 8,
   continueOnError: true,
   plansFirst: true,
   replaced: [],
   targets: undefined,
-  troubles: [],
-  acts: [],
+  faults: [],
+  externalChanges: [],
   killed: undefined,
 };
 
-/** One run of a story: it throws a `Violation`, or whatever else went wrong, and tells what happened until then. */
-export class Run {
-  readonly #world: World;
-  readonly #surroundings: Surroundings;
-  /** Two stacks that cannot know of each other. */
+/** One run of a scenario. */
+export class ScenarioRun {
+  readonly #simulation: Simulation;
+  /** Two stacks that know nothing of each other. */
   readonly #stacks: readonly [Stack, Stack];
-  #session: Session | undefined;
+  #processes: PluginProcesses | undefined;
 
-  constructor(story: Story, surroundings: Surroundings) {
-    this.#world = new World(story);
-    this.#surroundings = surroundings;
-    const plugin = (resource: string) => {
-      return (this.#session as Session).plugin(organizationOf(resource, this.#world));
+  constructor(scenario: Scenario) {
+    this.#simulation = new Simulation(scenario);
+    const processOf = (resource: string) => {
+      return (this.#processes as PluginProcesses).processOf(organizationOf(resource, this.#simulation));
     };
-    this.#stacks = [new Stack(this.#world, "dev", plugin), new Stack(this.#world, "other", plugin)];
+    const stackOf = (name: string) => new Stack(this.#simulation, name, processOf);
+    this.#stacks = [stackOf("dev"), stackOf("other")];
   }
 
   get history(): string[] {
-    return this.#world.history;
+    return this.#simulation.history;
   }
 
-  async live(): Promise<void> {
-    const { story, clock, deeds, tell } = this.#world;
-    this.#surroundings.useClock(clock);
-    this.#surroundings.onPrint = (line) => tell(`   > ${line}`);
-    try {
-      deeds.introduceBystanders();
-      const [first] = this.#stacks;
-      for (const [slot, declaration] of story.program.entries()) first.declare(slot, declaration);
-      if (story.isUp) await this.#run(first, { ...CALM, command: "up" });
-      for (const { stack, edits, acts, command } of story.rounds) {
-        for (const edit of edits) this.#stacks[stack].edit(edit);
-        for (const act of acts) await this.#act(act);
-        await this.#run(this.#stacks[stack], command);
+  /** @throws InvariantViolation, or any unexpected error. */
+  async execute(): Promise<void> {
+    const { scenario, clock, log } = this.#simulation;
+    resetStubs((line) => log(`   > ${line}`));
+    const [first] = this.#stacks;
+    for (const [slot, declaration] of scenario.program.entries()) first.declare(slot, declaration);
+    if (scenario.isUp) await this.#run(first, { ...WITHOUT_FAULTS, command: "up" });
+    for (const step of scenario.steps) {
+      for (const edit of step.edits) this.#stacks[step.stack].edit(edit);
+      for (const change of step.externalChanges) {
+        const minutes = change.change === "wait" ? change.minutes : 0.1;
+        await clock.run(clock.sleep(minutes * 60_000));
+        this.#simulation.apply(change);
       }
-      tell("All trouble is over.");
-      await this.#settle();
-    } finally {
-      forgetOrigins();
+      await this.#run(this.#stacks[step.stack], step.command);
     }
+    log("No more faults from here on.");
+    await this.#converge();
   }
 
-  /** Commands until they find nothing to do: then what is declared is so, or an error says why not. */
-  async #settle(): Promise<void> {
+  /** Runs commands until they find nothing to change. */
+  async #converge(): Promise<void> {
     const [first, other] = this.#stacks;
-    // Otherwise they would undo what the other does for ever.
-    other.leave(first);
-    for (let round = 0; round < MOST_SETTLING_ROUNDS; round++) {
-      const errors = [await this.#settled(other), await this.#settled(first)];
-      if (errors[0] && errors[1]) {
-        const { atlas, watch } = this.#world;
-        const isExcused = watch.isBoth.bind(watch);
-        checkEnding(atlas, other.program(), other.engine, errors[0], isExcused);
-        checkEnding(atlas, first.program(), first.engine, errors[1], isExcused);
-        return;
-      }
+    // Two stacks that declare a person differently would never converge.
+    other.removeDeclarationsOf(first);
+    for (let round = 0; round < MAX_CONVERGENCE_ROUNDS; round++) {
+      const otherErrors = await this.#recurringErrors(other);
+      const firstErrors = await this.#recurringErrors(first);
+      if (!otherErrors || !firstErrors) continue;
+      checkConverged(this.#simulation, other, otherErrors);
+      checkConverged(this.#simulation, first, firstErrors);
+      return;
     }
-    throw new Error("it never settles: there is always something left to do");
+    throw new Error("does not converge: each command finds something to change");
   }
 
-  /** The errors that stay, where there is nothing left to do. */
-  async #settled(stack: Stack): Promise<Outcome["errors"] | undefined> {
-    const up = await this.#run(stack, { ...CALM, command: "up" });
-    const refresh = await this.#run(stack, { ...CALM, command: "refresh" });
-    if (!up || !refresh) throw new Error("nobody kills a process now");
-    const hasSettled = up.changes === up.errors.length && refresh.changes + refresh.errors.length === 0;
-    return hasSettled ? up.errors : undefined;
+  /** The errors of an `up`; undefined if it, or a refresh after it, found something to change. */
+  async #recurringErrors(stack: Stack): Promise<FailedOperation[] | undefined> {
+    const up = await this.#run(stack, { ...WITHOUT_FAULTS, command: "up" });
+    const refresh = await this.#run(stack, { ...WITHOUT_FAULTS, command: "refresh" });
+    if (!up || !refresh) throw new Error("a command was killed without a fault");
+    const isUnchanged = up.changes === up.errors.length && refresh.changes + refresh.errors.length === 0;
+    return isUnchanged ? up.errors : undefined;
   }
 
-  async #act(act: Act): Promise<void> {
-    const { clock, deeds } = this.#world;
-    const minutes = act.deed === "wait" ? act.minutes : 0.1;
-    await clock.run(clock.sleep(minutes * 60_000));
-    deeds.perform(act);
-  }
-
-  /** Runs a command and what follows it; undefined where it was killed. */
+  /** Runs a command in new plugin processes; undefined if it was killed. */
   async #run(stack: Stack, command: Command): Promise<Outcome | undefined> {
-    const { clock, tell, watch } = this.#world;
-    tell(`$ pulumi ${command.command}${stack === this.#stacks[1] ? " (the other stack)" : ""}`);
-    const session = new Session(this.#world, this.#surroundings, command);
-    this.#session = session;
-    const finished = async () => {
-      try {
-        const outcome = await this.#command(stack, command);
-        await session.end();
-        if (isMild(command)) demandRefusals(outcome.errors);
-        return outcome;
-      } catch (error) {
-        if (!(error instanceof DeathError)) throw error;
-        await session.end();
-        return undefined;
-      }
+    const { clock, log, invariants } = this.#simulation;
+    log(`$ pulumi ${command.command}${stack === this.#stacks[1] ? " (the other stack)" : ""}`);
+    const processes = new PluginProcesses(this.#simulation, command);
+    this.#processes = processes;
+    const run = async () => {
+      const outcome = await this.#start(stack, command).catch((error) => {
+        if (error instanceof ProcessKilledError) return undefined;
+        throw error;
+      });
+      await processes.end();
+      if (outcome) checkRecovery(command, outcome.errors);
+      return outcome;
     };
-    const outcome = await clock.run(finished());
-    watch.throwViolation();
+    const outcome = await clock.run(run());
+    invariants.throwViolation();
     return outcome;
   }
 
-  #command(stack: Stack, { command, ...given }: Command): Promise<Outcome> {
-    const refresh = command.endsWith("--refresh");
-    const targets = given.targets && new Set(given.targets.map(nameOf));
-    const replaced = new Set(given.replaced.map(nameOf));
-    const options = { ...given, refresh, replaced, targets };
-    const isUp = command.startsWith("up");
-    const program = [...stack.program()].filter(([name]) => isUp && (!targets || targets.has(name)));
-    this.#world.watch.begins(new Map(program));
-    switch (command) {
-      case "up":
-      case "up --refresh":
-        return stack.engine.up(stack.program(), options);
-      case "refresh":
-        return stack.engine.refresh(options);
-      case "destroy":
-      case "destroy --refresh":
-        return stack.engine.destroy(options);
-    }
+  #start(stack: Stack, command: Command): Promise<Outcome> {
+    const [targets, replaced] = [command.targets?.map(nameOf), command.replaced.map(nameOf)];
+    const isTarget = (name: string) => !targets || targets.includes(name);
+    const isReplaced = (name: string) => replaced.includes(name);
+    const program = stack.program();
+    const isUp = command.command.startsWith("up");
+    this.#simulation.invariants.onCommand(new Map([...program].filter(([name]) => isUp && isTarget(name))));
+    return stack.engine.execute(program, { ...command, isTarget, isReplaced });
   }
 }
 
-/** Whether all that troubles a command is what each request must get over: six tries are made. */
-function isMild({ troubles, acts }: Command): boolean {
-  const times = troubles.reduce((sum, { trouble }) => sum + trouble.times, 0);
-  return acts.length === 0 && times < 6 && troubles.every(({ trouble }) => isMildTrouble(trouble));
-}
-
-const REFUSAL =
-  / has accepted | is already a member | expired| was rejected| no longer exists| is no longer a member | could not be created| did not take /;
-// Of the two looks that an operation has, lost answers to two different requests use up both.
-const TWICE_LOST = /, or became a member, in the meantime/;
-
-/** The only errors that are due then are those of the lifecycle itself. */
-function demandRefusals(errors: Outcome["errors"]): void {
-  for (const { operation, error } of errors) {
-    const isDue =
-      REFUSAL.test(error.message) ||
-      isConflict(error) ||
-      (operation.kind === "delete" && TWICE_LOST.test(error.message));
-    if (!isDue) throw new Violation(`a little trouble was too much: ${error.message}`);
+/** Checks that the provider has recovered from the faults of the command, if it has to recover from all of them. */
+function checkRecovery({ faults, externalChanges }: Command, errors: FailedOperation[]): void {
+  const times = faults.reduce((sum, { fault }) => sum + fault.times, 0);
+  const areRecoverable = times <= MAX_RECOVERABLE_FAULTS && faults.every(({ fault }) => isRecoverable(fault));
+  const failed = errors.find((failed) => !isLifecycleError(failed));
+  if (failed && areRecoverable && externalChanges.length === 0) {
+    throw new InvariantViolation(`an operation did not recover from its faults: ${failed.error.message}`);
   }
 }

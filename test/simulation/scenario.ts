@@ -1,108 +1,18 @@
 import * as fc from "fast-check";
-import type { Access } from "../support/simulated-atlas/organization.ts";
 import type { Settings } from "../support/simulated-atlas/settings.ts";
-import { TROUBLE_KINDS, type Trouble, type TroubleKind, troubleOf, type When } from "./faults.ts";
-import { PEOPLE, withoutTag } from "./people.ts";
+import { externalChangeOf, MEMBERSHIP_CHANGES, type MembershipChange } from "./external-changes.ts";
+import { FAULT_KINDS, type FaultKind, faultOf, type Generated } from "./faults.ts";
+import { DECLARABLE_PEOPLE, withoutTag } from "./people.ts";
 
 const SLOTS = 5;
 const TEAMS = ["7ea000000000000000000001", "7ea000000000000000000002"];
 const PROJECTS = ["9c0000000000000000000001", "9c0000000000000000000002"];
 
-/** What a program says of a person, as a user may write it. */
-export interface Declaration {
-  /** Which person, by number. */
-  person: number;
-  /** Whether the address is written in capitals. */
-  shouted: boolean;
-  /** Whether it is the address to which they may change in Atlas. */
-  moved: boolean;
-  roles: string[];
-  /** What is left out is not managed. */
-  teamIds: string[] | undefined;
-  groupRoleAssignments: { groupId: string; roles: string[] }[] | undefined;
-  onAccepted: "fail" | "retain" | "manage";
-  reinviteExpired: boolean;
-  /** The resource option. */
-  deleteBeforeReplace: boolean | undefined;
-}
-
-/**
- * An edit of the program: a resource, by number, is declared, changed, removed or renamed; or all of them are, as
- * those of a list that is named by position are where somebody is inserted or removed at the front.
- */
-export type Edit =
-  | { edit: "declare"; slot: number; declaration: Declaration }
-  | { edit: "change"; slot: number; changes: Partial<Declaration> }
-  | { edit: "remove"; slot: number }
-  | { edit: "rename"; slot: number; to: number }
-  | { edit: "shift"; by: 1 | -1 };
-
-/** What people do in Atlas; `whom` picks one of those to whom it can be done. */
-export type Act =
-  | { deed: PersonalDeed; whom: number; access: Partial<Access> }
-  | { deed: "retire the invitations API" | "retire some of the invitations API" | "expire the tokens" }
-  | { deed: "wait"; minutes: number };
-
-export type PersonalDeed =
-  | "accept"
-  | "reject"
-  | "expire"
-  | "cancel"
-  | "invite"
-  | "addMember"
-  | "removeMember"
-  | "changeAddress"
-  | "joinBySingleSignOn"
-  | "change";
-
-/** When something happens in the course of a command: once so many requests were sent, or after a wait. */
-export type Moment = number | "a wait";
-
-/** A command of Pulumi, and what happens meanwhile. */
-export interface Command {
-  command: "up" | "up --refresh" | "refresh" | "destroy" | "destroy --refresh";
-  parallel: number;
-  continueOnError: boolean;
-  /** See `UpOptions`; resources by number. */
-  plansFirst: boolean;
-  replaced: number[];
-  targets: number[] | undefined;
-  /** Each strikes the first request from then on that it fits, or the first that is not a GET. */
-  troubles: { at: number; spares: "nothing" | "GET"; trouble: Trouble }[];
-  acts: { at: Moment; act: Act }[];
-  /** The process is killed, before the request is done or before its answer is read. */
-  killed: { at: number; when: When } | undefined;
-}
-
-/** The program is edited, people act, and then somebody runs a command. */
-export interface Round {
-  /** The second one is another program, which may declare the same people. */
-  stack: 0 | 1;
-  edits: Edit[];
-  acts: Act[];
-  command: Command;
-}
-
-/** Everything that makes a run, and makes it the same each time. */
-export interface Story {
-  generation: "v1.0" | "v2" | "users";
-  credentials: "apiKey" | "serviceAccount" | "accessToken";
-  organizations: number;
-  settings: Partial<Settings>;
-  /** For the latencies, and for the jitter in waits. */
-  seed: number;
-  /** The program at first, by slot. */
-  program: Declaration[];
-  /** Whether the program is up before the first round. */
-  isUp: boolean;
-  rounds: Round[];
-}
-
+const constant = <const Value>(value: Value) => fc.constant(value);
 const roles = fc.array(fc.constantFrom("ORG_MEMBER", "ORG_OWNER", "ORG_READ_ONLY"), {
   minLength: 1,
   maxLength: 3,
 });
-
 const teamIds = fc.subarray(TEAMS);
 const groupRoleAssignments = fc.array(
   fc.record({
@@ -111,83 +21,58 @@ const groupRoleAssignments = fc.array(
   }),
   { maxLength: 2 },
 );
+const access = fc.record({ roles, teamIds, groupRoleAssignments }, { requiredKeys: [] });
 
-const access: fc.Arbitrary<Partial<Access>> = fc.record(
-  { roles, teamIds, groupRoleAssignments },
-  { requiredKeys: [] },
-);
-
-const declarationModel: { [Name in keyof Declaration]: fc.Arbitrary<Declaration[Name]> } = {
-  person: fc.nat(PEOPLE - 1),
-  shouted: fc.boolean(),
-  moved: fc.constantFrom(false, false, false, false, false, true),
+const declarationModel = {
+  /** Index of the person. */
+  person: fc.nat(DECLARABLE_PEOPLE - 1),
+  /** Whether the address is written in capitals. */
+  upperCase: fc.boolean(),
+  /** Whether it is the address to which the person may change in Atlas. */
+  isChanged: fc.constantFrom(false, false, false, false, false, true),
   roles,
+  /** An omitted list is not managed. */
   teamIds: fc.option(teamIds, { nil: undefined }),
   groupRoleAssignments: fc.option(groupRoleAssignments, { nil: undefined }),
   onAccepted: fc.constantFrom("fail", "retain", "manage"),
   reinviteExpired: fc.boolean(),
+  /** The resource option. */
   deleteBeforeReplace: fc.constantFrom(...Array<undefined>(8).fill(undefined), true, false),
 };
 
-const slot = fc.nat(SLOTS - 1);
+/** What a program declares of a person. */
+export type Declaration = Generated<typeof declaration>;
 const declaration = fc.record(declarationModel);
-const edit: fc.Arbitrary<Edit> = fc.oneof(
-  {
-    weight: 1,
-    arbitrary: fc.record({ edit: fc.constant("declare" as const), slot, declaration }),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      edit: fc.constant("change" as const),
-      slot,
-      changes: fc.record(declarationModel, { requiredKeys: [] }),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ edit: fc.constant("remove" as const), slot }) },
-  { weight: 1, arbitrary: fc.record({ edit: fc.constant("rename" as const), slot, to: slot }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({ edit: fc.constant("shift" as const), by: fc.constantFrom<(1 | -1)[]>(1, -1) }),
-  },
+
+/** The arguments that a resource declares or stores about a person. */
+export type InvitationArgs = Omit<
+  Declaration,
+  "person" | "upperCase" | "isChanged" | "deleteBeforeReplace"
+> & {
+  orgId: string;
+  username: string;
+};
+
+/** A change of the program. `slot` is the number of a resource; "shift" renumbers all resources, as in a list. */
+export type Edit = Generated<typeof edit>;
+const slot = fc.nat(SLOTS - 1);
+const changes = fc.record(declarationModel, { requiredKeys: [] });
+const edit = fc.oneof(
+  { weight: 1, arbitrary: fc.record({ edit: constant("declare"), slot, declaration }) },
+  { weight: 4, arbitrary: fc.record({ edit: constant("change"), slot, changes }) },
+  { weight: 1, arbitrary: fc.record({ edit: constant("remove"), slot }) },
+  { weight: 1, arbitrary: fc.record({ edit: constant("rename"), slot, to: slot }) },
+  { weight: 1, arbitrary: fc.record({ edit: constant("shift"), by: fc.constantFrom(1, -1) }) },
 );
 
-// Besides accepting, which is what invitations are for.
-const OTHER_DEEDS: PersonalDeed[] = [
-  "reject",
-  "expire",
-  "cancel",
-  "invite",
-  "addMember",
-  "removeMember",
-  "changeAddress",
-  "joinBySingleSignOn",
-  "change",
-];
+/** A Pulumi command, and what happens while it runs. */
+export type Command = Generated<ReturnType<typeof commandOf>>;
 
-function actOf(deeds: PersonalDeed[]): fc.Arbitrary<Act> {
-  return fc.oneof(
-    { weight: 30, arbitrary: fc.record({ deed: fc.constantFrom(...deeds), whom: fc.nat(11), access }) },
-    { weight: 1, arbitrary: fc.constant({ deed: "retire the invitations API" as const }) },
-    { weight: 1, arbitrary: fc.constant({ deed: "retire some of the invitations API" as const }) },
-    { weight: 2, arbitrary: fc.constant({ deed: "expire the tokens" as const }) },
-    {
-      weight: 3,
-      arbitrary: fc.record({
-        deed: fc.constant("wait" as const),
-        minutes: fc.constantFrom(2, 61, 31 * 24 * 60),
-      }),
-    },
-  );
-}
-
-const at = fc.nat(15);
-
-function commandOf(act: fc.Arbitrary<Act>, trouble: fc.Arbitrary<Trouble>): fc.Arbitrary<Command> {
-  const spares = fc.constantFrom<("nothing" | "GET")[]>("nothing", "GET");
-  const moment = fc.oneof(at, fc.constant("a wait" as const));
+function commandOf(external: ReturnType<typeof externalChangeOf>, fault: ReturnType<typeof faultOf>) {
+  const at = fc.nat(15);
+  const externalAt = fc.record({ at: fc.oneof(at, constant("a wait")), external });
   return fc.record({
-    command: fc.constantFrom<Command["command"][]>(
+    command: fc.constantFrom(
       ...Array<"up">(6).fill("up"),
       "up --refresh",
       "up --refresh",
@@ -199,15 +84,20 @@ function commandOf(act: fc.Arbitrary<Act>, trouble: fc.Arbitrary<Trouble>): fc.A
     ),
     parallel: fc.constantFrom(1, 8, 3),
     continueOnError: fc.boolean(),
+    /** Whether all checks and diffs run before the first change, or each immediately before its own change. */
     plansFirst: fc.boolean(),
+    /** Resources by slot, as in `targets`. */
     replaced: fc.oneof(fc.constant<number[]>([]), fc.constant<number[]>([]), fc.uniqueArray(slot)),
     targets: fc.option(fc.uniqueArray(slot, { minLength: 1 }), { nil: undefined, freq: 8 }),
-    troubles: fc.array(fc.record({ at, spares, trouble }), { maxLength: 6 }),
-    acts: fc.oneof(
-      fc.constant<Command["acts"]>([]),
-      fc.array(fc.record({ at: moment, act }), { maxLength: 8 }),
+    /** Each affects the first request, from number `at` on, to which it applies and whose method it does not spare. */
+    faults: fc.array(fc.record({ at, spares: fc.constantFrom("nothing", "GET"), fault }), { maxLength: 6 }),
+    /** Each is made at the request of this number, or after a pause in the requests. */
+    externalChanges: fc.oneof(
+      fc.constant<Generated<typeof externalAt>[]>([]),
+      fc.array(externalAt, { maxLength: 8 }),
     ),
-    killed: fc.option(fc.record({ at, when: fc.constantFrom<When[]>("before", "after") }), {
+    /** The process is killed before the request is carried out, or before its response is read. */
+    killed: fc.option(fc.record({ at, when: fc.constantFrom("before", "after") }), {
       nil: undefined,
       freq: 3,
     }),
@@ -221,7 +111,7 @@ const settings: fc.Arbitrary<Partial<Settings>> = fc.record(
     newIdOnAcceptance: fc.boolean(),
     secondInvite: fc.constantFrom("replace", "keep", "refuse"),
     storesUsername: fc.constant(withoutTag),
-    usersConflict: fc.constantFrom<Settings["usersConflict"][]>(409, 400),
+    usersConflict: fc.constantFrom(409, 400),
     listsExpired: fc.boolean(),
     showsPendingBesideActive: fc.boolean(),
     ignoresOnCreate: fc.subarray<Settings["ignoresOnCreate"][number]>(["teamIds", "groupRoleAssignments"]),
@@ -240,39 +130,49 @@ const settings: fc.Arbitrary<Partial<Settings>> = fc.record(
   { requiredKeys: [] },
 );
 
-/** A story in which nothing but this happens: where everything may, no one thing goes far. */
-function storyOf(deeds: PersonalDeed[], kinds: TroubleKind[]): fc.Arbitrary<Story> {
-  const act = actOf(deeds);
-  const round = fc.record({
-    stack: fc.constantFrom<(0 | 1)[]>(0, 0, 0, 0, 1),
+/** A complete description of a run. */
+export type Scenario = Generated<ReturnType<typeof scenarioOf>>;
+
+/** A scenario with these changes and faults only: with all of them at once, each one occurs too rarely. */
+function scenarioOf(membershipChanges: MembershipChange[], faultKinds: FaultKind[]) {
+  const external = externalChangeOf(membershipChanges, access);
+  const step = fc.record({
+    /** Stack 1 has another program, which may declare the same people. */
+    stack: fc.constantFrom(0, 0, 0, 0, 1),
     edits: fc.array(edit, { maxLength: 4 }),
-    acts: fc.array(act, { maxLength: 4 }),
-    command: commandOf(act, troubleOf(kinds)),
+    externalChanges: fc.array(external, { maxLength: 4 }),
+    command: commandOf(external, faultOf(faultKinds)),
   });
   return fc.record({
-    // The users API is the one that can do harm.
-    generation: fc.constantFrom("v2", "users", "v1.0", "users"),
+    // Twice as often the users API, whose requests can remove members.
+    invitationsApi: fc.constantFrom("v2", "users", "v1.0", "users"),
     credentials: fc.constantFrom("apiKey", "serviceAccount", "accessToken"),
     organizations: fc.constantFrom(1, 2),
     settings,
+    /** For the latencies, and for the jitter of waits. */
     seed: fc.noShrink(fc.integer()),
+    /** The first program, by slot. */
     program: fc.array(declaration, { minLength: 1, maxLength: SLOTS }),
+    /** Whether an `up` of the first program precedes the steps. */
     isUp: fc.boolean(),
-    rounds: fc.array(round, { minLength: 1, maxLength: 6 }),
+    steps: fc.array(step, { minLength: 1, maxLength: 6 }),
   });
 }
 
-// Without the bias to what is least and greatest, which would tell much the same story again and again.
-export const story: fc.Arbitrary<Story> = fc.noBias(
+// Without the bias towards extreme values, which would generate similar scenarios again and again.
+export const scenario: fc.Arbitrary<Scenario> = fc.noBias(
   fc
-    .tuple(fc.subarray(OTHER_DEEDS), fc.subarray(TROUBLE_KINDS, { minLength: 1 }))
-    .chain(([deeds, kinds]) => storyOf(["accept", ...deeds], kinds))
-    .map(withFittingCredentials),
+    .tuple(
+      fc.subarray(MEMBERSHIP_CHANGES.filter((change) => change !== "accept")),
+      fc.subarray(FAULT_KINDS, { minLength: 1 }),
+    )
+    .chain(([changes, kinds]) => scenarioOf(["accept", ...changes], kinds))
+    .map(withUsableCredentials),
 );
 
-/** The oldest API takes API keys only. Nobody but the user can renew an access token: it has to last. */
-function withFittingCredentials(story: Story): Story {
-  if (story.generation === "v1.0") return { ...story, credentials: "apiKey" };
-  if (story.credentials !== "accessToken") return story;
-  return { ...story, settings: { ...story.settings, tokenLifetimeS: 1_000_000 } };
+/** v1.0 accepts API keys only. Only the user can renew an access token, so it must not expire. */
+function withUsableCredentials(scenario: Scenario): Scenario {
+  if (scenario.invitationsApi === "v1.0") return { ...scenario, credentials: "apiKey" };
+  if (scenario.credentials !== "accessToken") return scenario;
+  return { ...scenario, settings: { ...scenario.settings, tokenLifetimeS: 1_000_000 } };
 }

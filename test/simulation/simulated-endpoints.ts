@@ -1,89 +1,81 @@
-import { type Answer, answerOf } from "../support/simulated-atlas/answer.ts";
-import { Api, type ApiKey } from "../support/simulated-atlas/api.ts";
-import { Authentication, type ReceivedRequest } from "../support/simulated-atlas/authentication.ts";
+import type { Clock } from "../../provider/atlas/clock.ts";
+import { answerOf } from "../support/simulated-atlas/answer.ts";
+import { Api } from "../support/simulated-atlas/api.ts";
+import { Authentication } from "../support/simulated-atlas/authentication.ts";
 import { OAuthEndpoints } from "../support/simulated-atlas/oauth-endpoints.ts";
 import { Organization, type Person } from "../support/simulated-atlas/organization.ts";
 import { type ServiceAccount, ServiceAccounts } from "../support/simulated-atlas/service-accounts.ts";
 import { defaultSettings, type Settings } from "../support/simulated-atlas/settings.ts";
+import type { HttpRequest, HttpResponse } from "./process-stubs.ts";
 
-/** One person in one organization. */
-export interface Subject {
-  organization: Organization;
-  /** In lower case. */
-  username: string;
-}
+/** The username is in lower case. */
+export type PersonReference = { organization: Organization; username: string };
 
-/** An address, and the properties that are stored, if any are. */
-export type Identity = { username: string } & Record<string, unknown>;
+/** An address, and the other stored properties of the person, if any. */
+type Identity = { username: string } & Record<string, unknown>;
 
-/** The simulated Atlas without its server: the same endpoints, at the pace of a virtual clock. */
-export class Atlas {
+/** The endpoints of the simulated Atlas without its server. */
+export class SimulatedEndpoints {
   readonly organizations: readonly Organization[];
   readonly settings: Settings;
-  isSunset = false;
+  /** Whether the invitations API is retired, for all requests or for some. */
+  isRetired = false;
   readonly #random: () => number;
-  readonly #keys: ApiKey[];
-  readonly #serviceAccounts: ServiceAccount[];
-  readonly #accounts: ServiceAccounts;
+  readonly #serviceAccounts: ServiceAccounts;
   readonly #api: Api;
   readonly #oauth: OAuthEndpoints;
   readonly #authentication: Authentication;
 
-  constructor(settings: Partial<Settings>, organizations: number, now: () => number, random: () => number) {
+  constructor(settings: Partial<Settings>, organizations: number, { now, random }: Clock) {
     this.#random = random;
     this.settings = { ...defaultSettings, ...settings };
     let ids = 0;
     const newId = () => (++ids).toString(16).padStart(24, "0");
-    const world = { now, newId, settings: this.settings, mails: [] };
+    const shared = { now, newId, settings: this.settings, mails: [] };
     this.organizations = Array.from({ length: organizations }, (_, index) => {
-      return new Organization(world, newId(), `Organization ${index}`);
+      return new Organization(shared, newId(), `Organization ${index}`);
     });
-    this.#accounts = new ServiceAccounts(this.settings, now);
-    const roles = ["ORG_OWNER"];
-    this.#keys = this.organizations.map((organization, index) => {
-      return { organization, roles, publicKey: `key${index}`, privateKey: `secret${index}` };
-    });
-    this.#serviceAccounts = this.organizations.map((organization, index) => {
-      // Not of chance, as a run has to be the same each time.
-      return this.#accounts.add({ organization, id: `mdb_sa_id_${index}`, secret: `mdb_sa_sk_${index}` });
+    this.#serviceAccounts = new ServiceAccounts(this.settings, now);
+    const keys = this.organizations.map((organization, index) => {
+      const { clientId: id, clientSecret: secret, publicKey, privateKey } = credentialsOf(index);
+      this.#serviceAccounts.add({ organization, id, secret });
+      return { organization, roles: ["ORG_OWNER"], publicKey, privateKey };
     });
     const byId = new Map(this.organizations.map((organization) => [organization.id, organization]));
     this.#api = new Api(byId, this.settings, now);
-    this.#oauth = new OAuthEndpoints(this.#accounts, this.settings, now);
-    this.#authentication = new Authentication(this.#keys, this.#accounts, this.settings, now);
+    this.#oauth = new OAuthEndpoints(this.#serviceAccounts, this.settings, now);
+    this.#authentication = new Authentication(keys, this.#serviceAccounts, this.settings, now);
   }
 
-  /** The settings of the package that hold an owner's credentials of this kind; an access token is a new one. */
-  credentials(organization: number, kind: "apiKey" | "serviceAccount" | "accessToken") {
-    const key = this.#keys[organization] as ApiKey;
-    const account = this.#serviceAccounts[organization] as ServiceAccount;
-    switch (kind) {
-      case "apiKey":
-        return { "mongodbatlas:publicKey": key.publicKey, "mongodbatlas:privateKey": key.privateKey };
-      case "serviceAccount":
-        return {
-          "mongodbatlas:clientId": account.clientId,
-          "mongodbatlas:clientSecret": account.clientSecret,
-        };
-      case "accessToken":
-        return { "mongodbatlas:accessToken": this.#accounts.issue(account).token };
-    }
+  /** The configuration of the provider with an owner's credentials; an access token is issued for each call. */
+  configuration(organization: number, kind: "apiKey" | "serviceAccount" | "accessToken") {
+    const { publicKey, privateKey, clientId, clientSecret } = credentialsOf(organization);
+    const account = this.#serviceAccounts.find(clientId, clientSecret) as ServiceAccount;
+    if (kind === "accessToken")
+      return { "mongodbatlas:accessToken": this.#serviceAccounts.issue(account).token };
+    return kind === "apiKey"
+      ? { "mongodbatlas:publicKey": publicKey, "mongodbatlas:privateKey": privateKey }
+      : { "mongodbatlas:clientId": clientId, "mongodbatlas:clientSecret": clientSecret };
   }
 
-  /** Does what is asked for, if the credentials allow it. */
-  answer(request: ReceivedRequest): Answer {
-    if (request.target.startsWith("/api/oauth/")) return answerOf(() => this.#oauth.answer(request));
-    const principal = this.#authentication.verify(request);
-    if ("refused" in principal) return principal.refused;
-    return this.#api.answer({ ...request, url: new URL(request.target, "http://atlas"), principal });
+  /** Carries out a request, if its credentials are valid. */
+  answer(request: HttpRequest): HttpResponse {
+    const answer = answerOf(() => {
+      if (request.target.startsWith("/api/oauth/")) return this.#oauth.answer(request);
+      const principal = this.#authentication.verify(request);
+      if ("refused" in principal) return principal.refused;
+      return this.#api.answer({ ...request, url: new URL(request.target, "http://atlas"), principal });
+    });
+    const { status, headers = {}, body = "" } = answer;
+    return { status, headers, text: typeof body === "string" ? body : JSON.stringify(body) };
   }
 
-  /** What is known of a person: by address, or else by what is stored of them. */
+  /** Finds a person by address, or else by the stored ids. */
   find(orgId: string, stored: Identity): Person | undefined {
     return this.#candidates(orgId, stored)[0];
   }
 
-  /** Whether somebody else has the address of a person who has changed theirs: then nobody can say who is meant. */
+  /** Whether another person has the address of a person who has changed theirs, so that either can be meant. */
   isAmbiguous(orgId: string, stored: Identity): boolean {
     return new Set(this.#candidates(orgId, stored).map(({ userId }) => userId)).size > 1;
   }
@@ -98,31 +90,35 @@ export class Atlas {
     ].filter((person) => person !== undefined);
   }
 
-  /** Whom a request is about, if it is about one person. */
-  subject({ target, text }: Pick<ReceivedRequest, "target" | "text">): Subject | undefined {
+  /** The person whom a request is about; undefined for a list. */
+  subjectOf({ target, text }: Pick<HttpRequest, "target" | "text">): PersonReference | undefined {
     const [, orgId, id] = /\/orgs\/(\w+)\/(?:users|invites)\/?(\w+)?/.exec(target) ?? [];
     const organization = this.organizations.find((organization) => organization.id === orgId);
     const username = id
       ? organization?.users.find(({ userId, invitationId }) => id === userId || id === invitationId)?.username
-      : /"username":"([^"]+)"/.exec(text)?.[1];
+      : usernameIn(text);
     return organization && username ? { organization, username: username.toLowerCase() } : undefined;
   }
 
-  /** Retires the invitations APIs. */
-  sunset(): void {
-    this.isSunset = true;
-    this.#api.isRetired = () => true;
+  /** Retires the invitations API for all requests, or for two in three, at random. */
+  retire(requests: "all" | "some"): void {
+    if (requests === "all") this.#api.isRetired = () => true;
+    else if (!this.isRetired) this.#api.isRetired = () => this.#random() < 2 / 3;
+    this.isRetired = true;
   }
 
-  /** Retires the invitations APIs request by request: every third one, by chance, still finds them. */
-  sunsetForSome(): void {
-    if (this.isSunset) return;
-    this.isSunset = true;
-    this.#api.isRetired = () => this.#random() < 2 / 3;
-  }
-
-  /** Makes every access token invalid at once. */
   expireTokens(): void {
-    this.#accounts.expireTokens();
+    this.#serviceAccounts.expireTokens();
   }
+}
+
+/** The username in the body of a request. */
+export function usernameIn(text: string): string | undefined {
+  return /"username":"([^"]+)"/.exec(text)?.[1];
+}
+
+/** Constant, so that a run can be repeated exactly. */
+function credentialsOf(index: number) {
+  const key = { publicKey: `key${index}`, privateKey: `secret${index}` };
+  return { ...key, clientId: `mdb_sa_id_${index}`, clientSecret: `mdb_sa_sk_${index}` };
 }

@@ -1,36 +1,85 @@
-import { Deeds } from "./external-changes.ts";
-import { Watch } from "./invariants.ts";
-import { KnownEdges } from "./known-edges.ts";
-import { chance } from "./prng.ts";
-import type { Story } from "./scenario.ts";
-import { Atlas } from "./simulated-endpoints.ts";
-import { VirtualClock } from "./virtual-clock.ts";
+import {
+  appliesToPerson,
+  applyToPerson,
+  type ExternalChange,
+  givesOtherIdentity,
+} from "./external-changes.ts";
+import { InvariantChecker } from "./invariants.ts";
+import { bystanders, changedAddress, everybody } from "./people.ts";
+import type { Scenario } from "./scenario.ts";
+import { type PersonReference, SimulatedEndpoints } from "./simulated-endpoints.ts";
+import { systemClock } from "./virtual-clock.ts";
 
-/** One Atlas, its people and its time, for one run. */
-export class World {
-  readonly story: Story;
-  readonly clock: VirtualClock;
-  readonly atlas: Atlas;
-  readonly watch: Watch;
-  readonly edges: KnownEdges;
-  readonly deeds: Deeds;
-  /** What happened, line by line. */
+/** Atlas, its clock, the changes that the provider does not make, and the checks of one run. */
+export class Simulation {
+  readonly scenario: Scenario;
+  readonly clock = systemClock;
+  readonly atlas: SimulatedEndpoints;
+  readonly invariants: InvariantChecker;
   readonly history: string[] = [];
-  readonly #startedAt: number;
+  #hasOtherIdentity = false;
 
-  constructor(story: Story) {
-    this.story = story;
-    this.clock = new VirtualClock(chance(story.seed));
-    const { now } = this.clock;
-    this.#startedAt = now();
-    this.atlas = new Atlas(story.settings, story.organizations, now, this.clock.random);
-    this.edges = new KnownEdges(now);
-    this.watch = new Watch(this.atlas, this.edges, now);
-    this.deeds = new Deeds(this.atlas, this.watch, this.edges, this.tell);
+  constructor(scenario: Scenario) {
+    this.scenario = scenario;
+    this.clock.reset(scenario.seed);
+    this.atlas = new SimulatedEndpoints(scenario.settings, scenario.organizations, this.clock);
+    this.invariants = new InvariantChecker(this.atlas, this.clock.now);
+    const [member = "", pending = "", rejecting = ""] = bystanders;
+    for (const organization of this.atlas.organizations) {
+      organization.addMember(member);
+      organization.invite(pending);
+      organization.invite(rejecting);
+      organization.reject(rejecting);
+    }
   }
 
-  tell = (line: string): void => {
-    const seconds = ((this.clock.now() - this.#startedAt) / 1000).toFixed(1);
+  /** Adds a line to the history. */
+  log = (line: string): void => {
+    const seconds = (this.clock.monotonic() / 1000).toFixed(1);
     this.history.push(`${seconds.padStart(8)} s  ${line}`);
   };
+
+  /**
+   * Makes an external change, unless it applies to nobody at this moment. Half of the changes prefer the person whom a
+   * request is about. The caller does the waiting.
+   */
+  apply(external: ExternalChange, subject?: PersonReference): void {
+    switch (external.change) {
+      case "wait":
+        return;
+      case "expire the tokens":
+        this.log("** every access token expires");
+        this.atlas.expireTokens();
+        return;
+      case "retire the invitations API":
+      case "retire some of the invitations API":
+        // The users API does not find a person who is known by the id of an invitation and by another address, and the
+        // two APIs disagree about whether a member is still invited.
+        if (this.#hasOtherIdentity) return;
+        this.log(`** ${external.change}`);
+        this.atlas.retire(external.change === "retire the invitations API" ? "all" : "some");
+        return;
+    }
+    const { change, pick, access } = external;
+    if (givesOtherIdentity(change) && this.atlas.isRetired) return;
+    const candidates = this.atlas.organizations.flatMap((organization) =>
+      [...everybody, ...everybody.map(changedAddress)]
+        .filter((username) => appliesToPerson(change, organization, username))
+        // Nobody changes to an address under which the provider knows another person.
+        .filter(
+          (username) =>
+            change !== "changeAddress" || !this.invariants.wasInvited(organization, changedAddress(username)),
+        )
+        .map((username) => ({ organization, username })),
+    );
+    const preferred = candidates.find(
+      ({ organization, username }) => organization === subject?.organization && username === subject.username,
+    );
+    const picked = (pick % 2 === 0 && preferred) || candidates[pick % candidates.length];
+    if (!picked) return;
+    const { organization, username } = picked;
+    this.#hasOtherIdentity ||= givesOtherIdentity(change);
+    this.invariants.onExternalChange(organization, username, change);
+    this.log(`** ${applyToPerson(change, organization, username, access)}`);
+  }
 }

@@ -1,93 +1,84 @@
-import { EngineModel, type EngineOptions, type Program } from "./engine-model.ts";
-import { address, whoIs } from "./people.ts";
+import { argsOf, EngineModel, type EngineOptions, type Program } from "./engine-model.ts";
+import { emailAddress, personKey } from "./people.ts";
 import type { Declaration, Edit } from "./scenario.ts";
-import type { World } from "./simulation.ts";
+import type { Simulation } from "./simulation.ts";
 
-/** A program, and what the engine keeps of it. */
+/** A program, and the engine that deploys it. */
 export class Stack {
   readonly engine: EngineModel;
-  readonly #world: World;
+  readonly #simulation: Simulation;
   readonly #declarations = new Map<number, Declaration>();
 
-  constructor(world: World, stackName: string, plugin: EngineOptions["plugin"]) {
-    this.#world = world;
-    const { watch, tell } = world;
+  constructor(simulation: Simulation, stackName: string, processOf: EngineOptions["processOf"]) {
+    this.#simulation = simulation;
+    const { invariants, log } = simulation;
     this.engine = new EngineModel({
       stackName,
-      plugin,
-      begin: (operation) => watch.begin(operation),
-      end: (operation, outcome) => {
-        const { username } = (operation.inputs ?? operation.stored) as { username: string };
-        const error = "error" in outcome && (outcome.error as Error).message;
-        tell(`   ${operation.kind} of ${username}: ${error || "done"}`);
-        watch.end(operation, outcome);
+      processOf,
+      onBegin: (operation) => invariants.onBegin(operation),
+      onEnd: (operation, result) => {
+        const { username } = argsOf(operation);
+        const error = "error" in result && (result.error as Error).message;
+        log(`   ${operation.kind} of ${username}: ${error || "done"}`);
+        invariants.onEnd(operation, result);
       },
     });
   }
 
   program(): Program {
     return new Map(
-      [...this.#declarations].map(([slot, { person, shouted, moved, deleteBeforeReplace, ...given }]) => {
-        const args = { orgId: this.#orgId(slot), username: address(person, { shouted, moved }), ...given };
-        return [nameOf(slot), { args: JSON.parse(JSON.stringify(args)), deleteBeforeReplace }];
-      }),
+      [...this.#declarations].map(
+        ([slot, { person, upperCase, isChanged, deleteBeforeReplace, ...given }]) => {
+          const username = emailAddress(person, { upperCase, isChanged });
+          const args = { orgId: this.#orgId(slot), username, ...given };
+          return [nameOf(slot), { args: JSON.parse(JSON.stringify(args)), deleteBeforeReplace }];
+        },
+      ),
     );
   }
 
-  /** Edits the program; what no program may say is left out. */
+  /** Edits the program; ignores an edit that no valid program can contain. */
   edit(edit: Edit): void {
-    const all = [...this.#declarations];
-    switch (edit.edit) {
-      case "declare":
-        this.declare(edit.slot, edit.declaration);
-        return;
-      case "change": {
-        const old = this.#declarations.get(edit.slot);
-        if (old) this.declare(edit.slot, { ...old, ...edit.changes });
-        return;
+    if (edit.edit === "shift") {
+      const all = [...this.#declarations];
+      this.#declarations.clear();
+      for (const [slot, declaration] of all) {
+        const to = slot + edit.by * this.#simulation.scenario.organizations;
+        if (to >= 0) this.declare(to, declaration);
       }
-      case "remove":
-        this.#declarations.delete(edit.slot);
-        return;
-      case "rename": {
-        const old = this.#declarations.get(edit.slot);
-        this.#declarations.delete(edit.slot);
-        if (old) this.declare(edit.to, old);
-        return;
-      }
-      case "shift":
-        this.#declarations.clear();
-        for (const [slot, declaration] of all) {
-          const to = slot + edit.by * this.#world.story.organizations;
-          if (to >= 0) this.declare(to, declaration);
-        }
+      return;
     }
+    const old = this.#declarations.get(edit.slot);
+    if (edit.edit === "remove" || edit.edit === "rename") this.#declarations.delete(edit.slot);
+    if (edit.edit === "declare") this.declare(edit.slot, edit.declaration);
+    if (edit.edit === "change" && old) this.declare(edit.slot, { ...old, ...edit.changes });
+    if (edit.edit === "rename" && old) this.declare(edit.to, old);
   }
 
-  /** A program declares a person once. */
+  /** Ignores a declaration of a person whom another resource of the program declares. */
   declare(slot: number, declaration: Declaration): void {
-    const who = this.#who(slot, declaration);
+    const person = this.#personKey(slot, declaration);
     const isTaken = [...this.#declarations].some(
-      ([other, one]) => other !== slot && this.#who(other, one) === who,
+      ([other, one]) => other !== slot && this.#personKey(other, one) === person,
     );
     if (!isTaken) this.#declarations.set(slot, declaration);
   }
 
-  /** No longer declares whom another stack declares. */
-  leave(other: Stack): void {
-    const theirs = [...other.#declarations].map(([slot, declaration]) => other.#who(slot, declaration));
+  /** Removes the declarations of people whom another stack declares. */
+  removeDeclarationsOf(other: Stack): void {
+    const declared = [...other.#declarations].map((entry) => other.#personKey(...entry));
     for (const [slot, declaration] of this.#declarations) {
-      if (theirs.includes(this.#who(slot, declaration))) this.#declarations.delete(slot);
+      if (declared.includes(this.#personKey(slot, declaration))) this.#declarations.delete(slot);
     }
   }
 
-  #who(slot: number, { person }: Declaration): string {
-    return whoIs(this.#orgId(slot), address(person));
+  #personKey(slot: number, { person }: Declaration): string {
+    return personKey(this.#orgId(slot), emailAddress(person));
   }
 
   #orgId(slot: number): string {
-    const { atlas, story } = this.#world;
-    return atlas.organizations[slot % story.organizations]?.id ?? "";
+    const { atlas, scenario } = this.#simulation;
+    return atlas.organizations[slot % scenario.organizations]?.id ?? "";
   }
 }
 
@@ -95,7 +86,7 @@ export function nameOf(slot: number): string {
   return `resource${slot}`;
 }
 
-/** The organization of a resource, by number: each has a provider of its own. */
-export function organizationOf(resource: string, { story }: World): number {
-  return Number(resource.replace(/\D/g, "")) % story.organizations;
+/** The organization of a resource, by index: each one has its own provider. */
+export function organizationOf(resource: string, { scenario }: Simulation): number {
+  return Number(resource.replace(/\D/g, "")) % scenario.organizations;
 }

@@ -1,26 +1,23 @@
 import type { Clock } from "../../provider/atlas/clock.ts";
 
-/** Nobody waits for anything any more, and yet the work is not done. */
-export class HangError extends Error {
-  override readonly name = "HangError";
-}
-
 const START = Date.UTC(2026, 0, 5);
-// A module that is loaded for the first time takes some turns of the event loop, in which nothing seems to happen.
-const IDLE_TURNS = 2_000;
+// The first load of a module takes several turns of the event loop, in which no work waits for the clock.
+const MAX_IDLE_TURNS = 2_000;
 
 /**
- * Time that passes only when everybody waits, and then jumps to whoever wakes first. What happens at the same
- * time happens in the order in which it was begun, so a run can be repeated exactly.
+ * Stands still while work is in progress, and jumps to the next timer once all work waits. Timers that are due at the
+ * same time fire in the order in which they were set, so that a run can be repeated exactly.
  */
 export class VirtualClock implements Clock {
-  readonly random: () => number;
+  random: () => number = Math.random;
   #elapsed = 0;
-  #sleepers: { until: number; wake: () => void }[] = [];
+  #timers: { dueAt: number; fire: () => void }[] = [];
 
-  /** @param random - From 0 up to, but not including, 1: the same for the same story. */
-  constructor(random: () => number) {
-    this.random = random;
+  /** Begins a run. */
+  reset(seed: number): void {
+    this.random = prng(seed);
+    this.#elapsed = 0;
+    this.#timers = [];
   }
 
   now = (): number => START + this.#elapsed;
@@ -28,13 +25,13 @@ export class VirtualClock implements Clock {
   monotonic = (): number => this.#elapsed;
 
   sleep = (durationMs: number): Promise<void> =>
-    new Promise((wake) => {
-      const until = this.#elapsed + durationMs;
-      const later = this.#sleepers.findIndex((other) => other.until > until);
-      this.#sleepers.splice(later < 0 ? this.#sleepers.length : later, 0, { until, wake });
+    new Promise((fire) => {
+      const dueAt = this.#elapsed + durationMs;
+      const later = this.#timers.findIndex((other) => other.dueAt > dueAt);
+      this.#timers.splice(later < 0 ? this.#timers.length : later, 0, { dueAt, fire });
     });
 
-  /** Lets time pass until the work is done. */
+  /** Advances until the work is done. */
   async run<Result>(work: Promise<Result>): Promise<Result> {
     let isDone = false;
     const done = () => {
@@ -44,14 +41,28 @@ export class VirtualClock implements Clock {
     for (let idleTurns = 0; ; ) {
       await new Promise(setImmediate);
       if (isDone) return work;
-      const next = this.#sleepers.shift();
+      const next = this.#timers.shift();
       if (next) {
-        this.#elapsed = Math.max(this.#elapsed, next.until);
-        next.wake();
+        this.#elapsed = Math.max(this.#elapsed, next.dueAt);
+        next.fire();
         idleTurns = 0;
-      } else if (++idleTurns > IDLE_TURNS) {
-        throw new HangError("an operation hangs: nobody waits for anything, and it is not done");
+      } else if (++idleTurns > MAX_IDLE_TURNS) {
+        throw new Error("deadlock: an operation is not done, and no timer is set");
       }
     }
   }
+}
+
+/** Replaces the constant of provider/atlas/clock.ts. */
+export const systemClock = new VirtualClock();
+
+/** Numbers from 0 up to, but not including, 1: the same sequence for the same seed (mulberry32). */
+function prng(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
 }

@@ -2,9 +2,10 @@
 //   npm run build && node test/states/write.ts && npx biome check --write test/states
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { GENERATIONS } from "../engine/expected-requests.ts";
-import { ADA, ALAN, EDSGER, GRACE } from "../engine/fixtures.ts";
-import { Ground, InvitationStack, REFRESH, UP } from "../engine/invitation-stack.ts";
+import { API_VERSIONS } from "../engine/expected-requests.ts";
+import { ADA, ALAN, createStack, EDSGER, GRACE, REFRESH, UP } from "../engine/invitation-stack.ts";
+import { installPackage } from "../support/plugin-host/install-package.ts";
+import { provideEngine } from "../support/pulumi-cli/provide-engine.ts";
 
 const manifest = JSON.parse(
   await readFile(join(import.meta.dirname, "..", "..", "package.json"), "utf8"),
@@ -12,10 +13,11 @@ const manifest = JSON.parse(
 const folder = join(import.meta.dirname, manifest.version);
 await mkdir(folder, { recursive: true });
 
-await using ground = await Ground.lay();
-for (const generation of GENERATIONS) {
+const engine = await provideEngine({ log: console.log });
+const { folder: packageFolder, dispose } = await installPackage("npm");
+for (const version of API_VERSIONS) {
   const now = () => Date.parse("2026-01-01T00:00:00Z");
-  await using stack = await InvitationStack.start(ground, generation, { now });
+  await using stack = await createStack({ engine, packageFolder }, version, { now });
   const { organization } = stack;
   await stack.declare({
     ada: {
@@ -35,6 +37,7 @@ for (const generation of GENERATIONS) {
   await stack.run(REFRESH);
   const statuses = [ADA, ALAN, GRACE, EDSGER].map((username) => stack.person(username).status);
   const { stdout } = await stack.workspace.pulumi(["stack", "export"]);
-  await writeFile(join(folder, `${generation.name}.json`), stdout);
-  console.log(`${generation.name}: ${statuses.join(", ")}`);
+  await writeFile(join(folder, `${version.name}.json`), stdout);
+  console.log(`${version.name}: ${statuses.join(", ")}`);
 }
+await dispose();

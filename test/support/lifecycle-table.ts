@@ -2,7 +2,7 @@ import type { LifecycleRow, Operation } from "../../provider/lifecycle/membershi
 
 /** What an operation does for one answer of Atlas. */
 export interface Cell {
-  /** The text of the README. An error begins with "error". */
+  /** The text of docs/operations.md. That of an error begins with "error". */
   does: string;
   /** The requests of `v1.0` and `v2`, without challenges; `id` stands for any id. */
   invites: string[];
@@ -34,16 +34,16 @@ const member = (method: string): Requests => ({
   users: [`${method} users/id`],
 });
 
-/** What every operation does for everything that Atlas may answer about a person. */
+/** What every operation does for everything that Atlas may answer about a person: the table of docs/operations.md. */
 export const LIFECYCLE_TABLE: Record<LifecycleRow, Record<Operation, Cell>> = {
   nothing: {
-    create: cell("invites them", lists, post),
+    create: cell("invites the person", lists, post),
     read: cell("drops it from the state", lists),
-    update: cell("error: it was cancelled outside", failedPatch),
+    update: cell("error: no longer exists", failedPatch),
     delete: cell("done", failedDelete),
   },
   PENDING: {
-    create: cell("adopts the invitation, changed where it differs", list, patch),
+    create: cell("adopts the invitation, changes what differs", list, patch),
     read: cell("`PENDING`, with roles and teams as found", list),
     update: cell("changes the invitation", patch),
     delete: cell("cancels the invitation", cancel),
@@ -55,27 +55,27 @@ export const LIFECYCLE_TABLE: Record<LifecycleRow, Record<Operation, Cell>> = {
     delete: cell("error, and the choices", failedDelete),
   },
   "ACTIVE, retain": {
-    create: cell("adopts the member as they are", lists),
+    create: cell("adopts the member unchanged", lists),
     read: cell("`ACCEPTED`", lists),
     update: cell("error, and the choices", failedPatch),
-    delete: cell("forgets it; the member stays", failedDelete),
+    delete: cell("forgets the resource, keeps the member", failedDelete),
   },
   "ACTIVE, manage": {
-    create: cell("adopts the member, changed where they differ", lists, member("PATCH")),
+    create: cell("adopts the member, changes what differs", lists, member("PATCH")),
     read: cell("`ACCEPTED`, with roles and teams as found", lists),
     update: cell("changes the member", failedPatch, member("PATCH")),
     delete: cell("removes the member", failedDelete, member("DELETE")),
   },
   INVITATION_EXPIRED: {
-    create: cell("invites them", lists, post),
+    create: cell("invites the person", lists, post),
     read: cell("`EXPIRED`", lists),
-    update: cell("error: it expired", failedPatch),
+    update: cell("error: expired", failedPatch),
     delete: cell("done", failedDelete),
   },
   INVITATION_REJECTED: {
-    create: cell("invites them", lists, post),
+    create: cell("invites the person", lists, post),
     read: cell("`REJECTED`", lists),
-    update: cell("error: it was rejected", failedPatch),
+    update: cell("error: rejected", failedPatch),
     delete: cell("done", failedDelete),
   },
 };

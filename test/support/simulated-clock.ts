@@ -3,14 +3,14 @@ import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../../provider/atlas/clock.ts";
 
 // The HTTP requests of this process, from their creation to the last byte of the answer, or to their failure.
-const underWay = new Set<object>();
+const inProgress = new Set<object>();
 const requestIn = (message: unknown) => (message as { request: { method: string } }).request;
 subscribe("undici:request:create", (message) => {
-  // What becomes of the request for a tunnel is not told.
-  if (requestIn(message).method !== "CONNECT") underWay.add(requestIn(message));
+  // The channels never report the end of a CONNECT request.
+  if (requestIn(message).method !== "CONNECT") inProgress.add(requestIn(message));
 });
 for (const end of ["trailers", "error"]) {
-  subscribe(`undici:request:${end}`, (message) => void underWay.delete(requestIn(message)));
+  subscribe(`undici:request:${end}`, (message) => void inProgress.delete(requestIn(message)));
 }
 
 interface Sleeper {
@@ -18,18 +18,18 @@ interface Sleeper {
   wake: () => void;
 }
 
-/** A clock that goes on only where a test lets it, and then from one sleeper to the next. */
+/** A clock whose time passes only in `advance` and `run`, from one sleeper to the next. */
 export class SimulatedClock implements Clock {
-  /** How long each sleep was to be, in ms and in their order. */
+  /** The durations of all sleeps, in ms and in their order. */
   readonly slept: number[] = [];
-  /** May be changed at any time. */
+  /** A test may replace it at any time. */
   random: () => number;
   #elapsed = 0;
   #wallOffset = Date.UTC(2026, 7, 21, 12);
   #sleepers: Sleeper[] = [];
   #travelling = 0;
 
-  /** @param random - By default, chance is always in the middle. */
+  /** @param random - By default, it always returns 0.5. */
   constructor(random: () => number = () => 0.5) {
     this.random = random;
   }
@@ -38,24 +38,24 @@ export class SimulatedClock implements Clock {
 
   readonly monotonic = (): number => this.#elapsed;
 
-  /** Sets the wall clock back, as the administrator of a machine may, while no time passes. */
+  /** Sets the wall clock back, as an administrator may. Durations and sleeps do not change. */
   setBack(durationMs: number): void {
     this.#wallOffset -= durationMs;
   }
 
-  sleep(durationMs: number): Promise<void> {
+  sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
     this.slept.push(durationMs);
-    return this.#parked(durationMs);
+    return this.#parked(signal?.aborted ? 0 : durationMs, signal);
   }
 
-  /** For the server's side of a request: holds it for so long, while time goes on. */
+  /** Delays an HTTP request on the server side, while time passes for all sleepers. */
   async travel(durationMs: number): Promise<void> {
     this.#travelling += 1;
     await this.#parked(durationMs);
     this.#travelling -= 1;
   }
 
-  /** Lets so much time pass, and returns when all that comes of it is done. */
+  /** Lets time pass, and resolves when all work that this causes is done. */
   async advance(durationMs: number): Promise<void> {
     const end = this.#elapsed + durationMs;
     await this.#quiet();
@@ -67,8 +67,8 @@ export class SimulatedClock implements Clock {
   }
 
   /**
-   * Lets time pass until the work is done: to whoever wakes next, whenever no HTTP request is under way and
-   * nobody has anything else to do.
+   * Lets time pass until the work is done. Whenever no HTTP request is in progress and no other work is left,
+   * the next sleeper wakes.
    */
   async run<Result>(work: Promise<Result>): Promise<Result> {
     let isDone = false;
@@ -83,8 +83,14 @@ export class SimulatedClock implements Clock {
     return work;
   }
 
-  #parked(durationMs: number): Promise<void> {
-    return new Promise((wake) => this.#sleepers.push({ until: this.#elapsed + durationMs, wake }));
+  #parked(durationMs: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((wake) => {
+      const sleeper = { until: this.#elapsed + durationMs, wake };
+      this.#sleepers.push(sleeper);
+      signal?.addEventListener("abort", () => {
+        sleeper.until = Math.min(sleeper.until, this.#elapsed);
+      });
+    });
   }
 
   #next(): Sleeper | undefined {
@@ -100,11 +106,11 @@ export class SimulatedClock implements Clock {
     sleeper.wake();
   }
 
-  /** Resolves when no request is under way, and none was started in a few turns of the event loop. */
+  /** Resolves when no request is in progress, and none has started in a few turns of the event loop. */
   async #quiet(): Promise<void> {
     for (let turns = 0; turns < 3; turns++) {
       await setImmediate();
-      if (underWay.size > this.#travelling) turns = 0;
+      if (inProgress.size > this.#travelling) turns = 0;
     }
   }
 }

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-// These two come with the SDK, whose stubs have to meet the very same copies.
+import { promisify } from "node:util";
+// grpc-js and google-protobuf are dependencies of the SDK: its stubs work only with the same copies.
 import grpc from "@grpc/grpc-js";
 import providerService from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import messages from "@pulumi/pulumi/proto/provider_pb.js";
@@ -10,36 +11,36 @@ import struct, { type JavaScriptValue } from "google-protobuf/google/protobuf/st
 import { launcherFile } from "../pulumi-cli/build-engine.ts";
 import { cleanEnv } from "../pulumi-cli/clean-env.ts";
 
-/** What stands for a value that a preview does not know yet. */
+/** The engine's placeholder for a value that a preview does not know. */
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
-// How the engine marks a secret on the wire.
+// The engine's mark of a secret.
 const SECRET = { "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270" };
 
 export type Properties = Record<string, unknown>;
 
 export interface PluginHostOptions {
-  /** Where it is started, as the engine does: the folder of the program. */
+  /** The folder of the program, in which the engine starts the host. */
   folder: string;
-  /** Added to its environment. */
+  /** Added to the environment of the host. */
   env?: NodeJS.ProcessEnv;
-  /** The stack's configuration, as `namespace:key`. */
+  /** The stack's configuration, by `namespace:key`. */
   config?: Record<string, string | { secret: string }>;
-  /** A call that is not answered within that fails. @default 20_000 */
+  /** A call fails when it is not answered within that time. @default 20_000 */
   callTimeoutMs?: number;
 }
 
-/** A resource that was made or changed, but not completely; the engine stores it. */
+/** A resource that was created or updated, but not completely: the engine stores it. */
 export interface PartialFailure {
   id: string;
   properties: Properties;
   reasons: string[];
 }
 
-/** An error that a call was answered with. */
+/** The error of a call. */
 export class PluginHostError extends Error {
   override readonly name = "PluginHostError";
-  /** The gRPC status: 2 for a thrown error, 4 for a call that was not answered. */
+  /** The gRPC status: 2 for an error of the provider, 4 for a call that was not answered in time. */
   readonly code: number;
   readonly partial?: PartialFailure;
 
@@ -53,45 +54,25 @@ export class PluginHostError extends Error {
 
 /** Pulumi's own process for dynamic providers, started and called as the engine does. */
 export class PluginHost {
-  readonly #process: ChildProcess;
+  readonly #process: HostProcess;
   readonly #client: providerService.ResourceProviderClient;
   readonly #callTimeoutMs: number;
-  readonly #output: { stdout: string; stderr: string };
 
-  private constructor(
-    process: ChildProcess,
-    output: { stdout: string; stderr: string },
-    port: string,
-    callTimeoutMs: number,
-  ) {
+  private constructor(process: HostProcess, port: string, callTimeoutMs: number) {
     this.#process = process;
-    this.#output = output;
     this.#callTimeoutMs = callTimeoutMs;
     this.#client = new providerService.ResourceProviderClient(
       `127.0.0.1:${port}`,
       grpc.credentials.createInsecure(),
-      // It is on this machine, whatever proxy the environment names.
+      // A proxy of the environment does not reach this machine's loopback.
       { "grpc.enable_http_proxy": 0 },
     );
   }
 
-  /** Starts it and configures it. */
+  /** Starts a host and configures it. */
   static async start(options: PluginHostOptions): Promise<PluginHost> {
-    // The address is the engine's, which this process never calls.
-    const child = spawn("/bin/sh", [launcherFile(), "127.0.0.1:1"], {
-      cwd: options.folder,
-      env: { ...cleanEnv(), ...options.env },
-      detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    const output = { stdout: "", stderr: "" };
-    for (const stream of ["stdout", "stderr"] as const) {
-      child[stream].setEncoding("utf8").on("data", (text: string) => {
-        output[stream] += text;
-      });
-    }
-    const port = await portOf(child, output);
-    const host = new PluginHost(child, output, port, options.callTimeoutMs ?? 20_000);
+    const process = new HostProcess(options);
+    const host = new PluginHost(process, await process.port(), options.callTimeoutMs ?? 20_000);
     try {
       await host.#configure(options.config ?? {});
       return host;
@@ -101,14 +82,14 @@ export class PluginHost {
     }
   }
 
-  /** What it printed so far, without its port; complete once it is stopped. */
+  /** The output so far, without the port; complete after the host has stopped. */
   get stdout(): string {
-    return this.#output.stdout.replace(/^\d+\n/, "");
+    return this.#process.stdout.replace(/^\d+\n/, "");
   }
 
-  /** What it printed so far; complete once it is stopped. */
+  /** The output so far; complete after the host has stopped. */
   get stderr(): string {
-    return this.#output.stderr;
+    return this.#process.stderr;
   }
 
   async check(
@@ -123,7 +104,7 @@ export class PluginHost {
     };
   }
 
-  /** `changes` is undefined where the provider leaves it to the engine. */
+  /** `changes` is undefined when the provider leaves the decision to the engine. */
   async diff(
     id: string,
     olds: Properties,
@@ -171,19 +152,19 @@ export class PluginHost {
     await this.#call("delete", new messages.DeleteRequest().setId(id).setProperties(toStruct(properties)));
   }
 
-  /** Stops it as the engine does: an interrupt, and five seconds later the end. */
+  /** Stops the host as the engine does: an interrupt, and a kill after five seconds. */
   async stop(): Promise<void> {
     this.#client.close();
-    signal(this.#process, "SIGINT");
-    const ended = await Promise.race([closed(this.#process), sleep(5000, false, { ref: false })]);
-    if (ended === false) await this.kill();
+    this.#process.signal("SIGINT");
+    const timeout = sleep(5000, "timeout", { ref: false });
+    if ((await Promise.race([this.#process.closed, timeout])) === "timeout") await this.kill();
   }
 
-  /** Ends it at once, in the middle of whatever it does. */
+  /** Kills the host at once. */
   async kill(): Promise<void> {
     this.#client.close();
-    signal(this.#process, "SIGKILL");
-    await closed(this.#process);
+    this.#process.signal("SIGKILL");
+    await this.#process.closed;
   }
 
   async #configure(config: Record<string, string | { secret: string }>): Promise<void> {
@@ -195,49 +176,62 @@ export class PluginHost {
     await this.#call("configure", request.setAcceptsecrets(true).setAcceptresources(true));
   }
 
-  #call<Response>(method: Method, request: unknown): Promise<Response> {
-    const call = this.#client[method].bind(this.#client) as unknown as Call<Response>;
-    return new Promise((resolve, reject) => {
-      call(request, new grpc.Metadata(), { deadline: Date.now() + this.#callTimeoutMs }, (error, response) =>
-        error ? reject(new PluginHostError(error)) : resolve(response),
-      );
-    });
+  async #call<Response>(method: Method, request: unknown): Promise<Response> {
+    const call = promisify(this.#client[method].bind(this.#client)) as unknown as Call<Response>;
+    const deadline = Date.now() + this.#callTimeoutMs;
+    try {
+      return await call(request, new grpc.Metadata(), { deadline });
+    } catch (error) {
+      throw new PluginHostError(error as grpc.ServiceError);
+    }
   }
 }
 
 type Method = "configure" | "check" | "diff" | "create" | "read" | "update" | "delete";
 
-type Call<Response> = (
-  request: unknown,
-  metadata: grpc.Metadata,
-  options: grpc.CallOptions,
-  done: (error: grpc.ServiceError | null, response: Response) => void,
-) => void;
+type Call<Response> = (...args: [request: unknown, grpc.Metadata, grpc.CallOptions]) => Promise<Response>;
 
-// It prints its port when it listens; without the SDK in reach the launcher ends with exit code 0.
-async function portOf(child: ChildProcess, output: { stdout: string; stderr: string }): Promise<string> {
-  const ended = closed(child);
-  for (;;) {
-    const port = /^(\d+)\n/.exec(output.stdout)?.[1];
-    if (port) return port;
-    const data = child.stdout && once(child.stdout, "data").then(() => false);
-    if (await Promise.race([ended, data])) {
-      throw new Error(`The plugin host did not start:\n${output.stdout}${output.stderr}`);
+class HostProcess {
+  stdout = "";
+  stderr = "";
+  /** Resolves when the process has ended and its output is complete. */
+  readonly closed: Promise<unknown>;
+  readonly #child: ChildProcess;
+
+  constructor({ folder, env }: PluginHostOptions) {
+    // The argument is the engine's address, which the host never calls.
+    this.#child = spawn("/bin/sh", [launcherFile(), "127.0.0.1:1"], {
+      cwd: folder,
+      env: { ...cleanEnv(), ...env },
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.closed = once(this.#child, "close");
+    for (const stream of ["stdout", "stderr"] as const) {
+      this.#child[stream]?.setEncoding("utf8").on("data", (text: string) => {
+        this[stream] += text;
+      });
     }
   }
-}
 
-async function closed(child: ChildProcess): Promise<true> {
-  const gone = child.exitCode !== null || child.signalCode !== null;
-  if (!gone || child.stderr?.readableEnded === false) await once(child, "close");
-  return true;
-}
+  /** The port, which the host prints when it listens. When the SDK is not found, it ends with exit code 0. */
+  port(): Promise<string> {
+    return new Promise((resolve, reject) => {
+      this.#child.stdout?.on("data", () => {
+        const port = /^(\d+)\n/.exec(this.stdout)?.[1];
+        if (port) resolve(port);
+      });
+      const fail = () => reject(new Error(`The plugin host did not start:\n${this.stdout}${this.stderr}`));
+      this.closed.then(fail, reject);
+    });
+  }
 
-function signal(child: ChildProcess, name: NodeJS.Signals): void {
-  try {
-    if (child.pid !== undefined) process.kill(-child.pid, name);
-  } catch {
-    // It has ended by itself.
+  signal(name: NodeJS.Signals): void {
+    try {
+      if (this.#child.pid !== undefined) process.kill(-this.#child.pid, name);
+    } catch {
+      // The process has ended already.
+    }
   }
 }
 

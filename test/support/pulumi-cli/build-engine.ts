@@ -1,17 +1,14 @@
-import { spawn } from "node:child_process";
 import { chmod, copyFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { createInterface } from "node:readline";
-import { findExecutable, foldersOf } from "./engine-files.ts";
-import { EngineUnavailableError } from "./engine-unavailable-error.ts";
-import { withProgress } from "./progress.ts";
+import { EngineUnavailableError, findExecutable, foldersOf } from "./engine-files.ts";
+import { type ProduceOptions, runWithProgress } from "./run-with-progress.ts";
 
 /** The Go modules that pin the sources; their files are part of the cache key. */
 export const GO_MODULES = join(import.meta.dirname, "go");
 
-// Today's language host is not published as a Go module; the last one that was runs today's SDK as well, but
-// needs another version of Pulumi's Go SDK than the engine, hence two modules.
+// Current language hosts are not published as Go modules. The last published one works with the current SDK, but needs
+// another version of Pulumi's Go SDK than the engine: hence two modules.
 const PROGRAMS = [
   { module: "pulumi", name: "pulumi", source: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi" },
   {
@@ -21,82 +18,49 @@ const PROGRAMS = [
   },
 ];
 
-/** The flags that decide what is built; `version` is what `pulumi version` will print. */
+/** The flags that decide what is built; `version` is what `pulumi version` prints. */
 export function buildFlags(version: string): string[] {
   const stamp = `-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v${version}`;
   return ["-trimpath", "-tags", "osusergo,grpcnotrace", "-ldflags", `-s -w ${stamp}`];
 }
 
-/** The launcher of dynamic providers, which the engine's distribution shares with the SDK. */
+/** The launcher of dynamic providers, which is the same file in the SDK and in the engine's distribution. */
 export function launcherFile(): string {
   const sdk = dirname(createRequire(import.meta.url).resolve("@pulumi/pulumi/package.json"));
   return join(sdk, "pulumi-resource-pulumi-nodejs");
 }
 
 /**
- * Builds the engine from Go modules into `bin`.
- * @throws EngineUnavailableError when there is no Go, Go is too old, or the modules are out of reach
+ * Builds the engine from Go modules into `folder`/bin.
+ * @throws EngineUnavailableError when Go is missing, too old, or cannot fetch the modules
  */
-export async function buildEngine(
-  bin: string,
-  version: string,
-  options: { env: NodeJS.ProcessEnv; log: (line: string) => void },
-): Promise<void> {
+export async function buildEngine(folder: string, version: string, options: ProduceOptions): Promise<void> {
   const go = await findExecutable("go", foldersOf(options.env.PATH));
   if (!go) throw new EngineUnavailableError("Go is not installed");
-  const env = { ...options.env, CGO_ENABLED: "0", GOWORK: "off" };
-
   options.log("Building the Pulumi engine from Go modules, once: about 5 minutes on 2 cores.");
+  const env = { ...options.env, CGO_ENABLED: "0", GOWORK: "off" };
   for (const { module, name, source } of PROGRAMS) {
-    await goBuild(go, ["-o", join(bin, name), source], join(GO_MODULES, module), version, {
-      ...options,
-      env,
-      name,
-    });
+    const command = [go, "build", ...buildFlags(version), "-o", join(folder, "bin", name), source];
+    const cwd = join(GO_MODULES, module);
+    const { exitCode, stderr } = await runWithProgress(
+      `Building ${name}`,
+      command,
+      { ...options, env },
+      { cwd },
+    );
+    if (exitCode !== 0) throw new EngineUnavailableError(explain(stderr));
   }
-  const launcher = join(bin, "pulumi-resource-pulumi-nodejs");
+  const launcher = join(folder, "bin", "pulumi-resource-pulumi-nodejs");
   await copyFile(launcherFile(), launcher);
   await chmod(launcher, 0o755);
 }
 
-async function goBuild(
-  go: string,
-  args: string[],
-  cwd: string,
-  version: string,
-  options: { env: NodeJS.ProcessEnv; log: (line: string) => void; name: string },
-): Promise<void> {
-  const child = spawn(go, ["build", "-v", ...buildFlags(version), ...args], {
-    cwd,
-    env: options.env,
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  const lines: string[] = [];
-  const count = (pattern: RegExp) => lines.filter((line) => pattern.test(line)).length;
-  createInterface(child.stderr).on("line", (line) => lines.push(line));
-
-  const exitCode = await withProgress(
-    options.log,
-    () => `Building ${options.name}: ${count(DOWNLOAD)} modules fetched, ${count(PACKAGE)} packages compiled`,
-    () =>
-      new Promise((resolve, reject) => {
-        child.on("error", reject).on("close", resolve);
-      }),
-  );
-  if (exitCode !== 0) throw new EngineUnavailableError(explain(lines));
-}
-
-const DOWNLOAD = /^go: downloading /;
-const PACKAGE = /^[\w./-]+$/;
+const NETWORK = /dial tcp|lookup |proxyconnect|TLS handshake|module lookup disabled|timeout|40[34] |410 /;
 
 function explain(lines: readonly string[]): string {
   const output = lines.join("\n");
   const required = /requires go >= ([\d.]+)/.exec(output)?.[1];
-  if (required) return `the Go that is installed is older than ${required}`;
-  if (
-    /dial tcp|lookup |proxyconnect|TLS handshake|module lookup disabled|timeout|40[34] |410 /.test(output)
-  ) {
-    return "the Go modules it is built from are out of reach";
-  }
-  return `go build failed: ${lines.findLast((line) => !PACKAGE.test(line) && !DOWNLOAD.test(line)) ?? "no output"}`;
+  if (required) return `the installed Go is older than ${required}`;
+  if (NETWORK.test(output)) return "the Go modules cannot be downloaded";
+  return `go build failed: ${lines.findLast((line) => !line.startsWith("go: downloading ")) ?? "no output"}`;
 }

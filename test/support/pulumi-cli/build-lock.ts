@@ -2,26 +2,27 @@ import { mkdirSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** A folder that nobody touched for so long was left by a run that died. */
-export const ABANDONED_AFTER_MS = 30_000;
+/** A lock that was not touched for that long belongs to a process that died. */
+export const STALE_AFTER_MS = 30_000;
 
 /**
- * Runs `work` in a folder that is the lock as well: it is made by whoever works, touched while they live,
- * and removed at the end. Others wait for that, and take over a folder that was abandoned.
- * @param onWait called before each wait, with the milliseconds waited so far
+ * Runs `work` while no other process runs its own. The lock is a folder for the work in progress: the holder creates
+ * it, touches it regularly and removes it in the end; a stale one is removed by the next process.
+ * @param options.onWait called before each wait, with the time waited so far
+ * @param options.signal ends the wait
  */
-export async function inBuildingFolder<T>(
+export async function withBuildLock<T>(
   folder: string,
   work: () => Promise<T>,
-  onWait: (waitedMs: number) => void = () => {},
-  pollMs = 500,
+  options: { onWait?: (waitedMs: number) => void; pollMs?: number; signal?: AbortSignal | undefined } = {},
 ): Promise<T> {
+  const { onWait = () => {}, pollMs = 500, signal } = options;
   const started = Date.now();
-  while (!makeFolder(folder)) {
+  while (!createFolder(folder)) {
     onWait(Date.now() - started);
-    await sleep(pollMs);
+    await sleep(pollMs, undefined, { signal });
   }
-  const heartbeat = setInterval(() => touch(folder), ABANDONED_AFTER_MS / 10);
+  const heartbeat = setInterval(() => ignoring("ENOENT", () => touch(folder)), STALE_AFTER_MS / 10);
   try {
     return await work();
   } finally {
@@ -30,38 +31,30 @@ export async function inBuildingFolder<T>(
   }
 }
 
-function makeFolder(folder: string): boolean {
-  try {
-    mkdirSync(folder);
-    return true;
-  } catch (error) {
-    if (!hasCode(error, "EEXIST")) throw error;
-    removeAbandoned(folder);
-    return false;
-  }
-}
-
-function removeAbandoned(folder: string): void {
-  try {
-    if (Date.now() - statSync(folder).mtimeMs < ABANDONED_AFTER_MS) return;
-    // Moved in one step, so that of several waiting runs only one takes it away.
-    const grave = `${folder}-${process.pid}`;
-    renameSync(folder, grave);
-    rmSync(grave, { recursive: true, force: true });
-  } catch (error) {
-    if (!hasCode(error, "ENOENT")) throw error;
-  }
+function createFolder(folder: string): boolean {
+  if (ignoring("EEXIST", () => mkdirSync(folder))) return true;
+  ignoring("ENOENT", () => {
+    if (Date.now() - statSync(folder).mtimeMs < STALE_AFTER_MS) return;
+    // The rename is atomic: only one of several waiting processes removes the folder.
+    const stalePath = `${folder}-${process.pid}`;
+    renameSync(folder, stalePath);
+    rmSync(stalePath, { recursive: true, force: true });
+  });
+  return false;
 }
 
 function touch(folder: string): void {
   const now = new Date();
-  try {
-    utimesSync(folder, now, now);
-  } catch (error) {
-    if (!hasCode(error, "ENOENT")) throw error;
-  }
+  utimesSync(folder, now, now);
 }
 
-function hasCode(error: unknown, code: string): boolean {
-  return (error as NodeJS.ErrnoException).code === code;
+/** Whether the action succeeded; throws any other error. */
+function ignoring(code: string, action: () => void): boolean {
+  try {
+    action();
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== code) throw error;
+    return false;
+  }
 }

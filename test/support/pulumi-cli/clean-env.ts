@@ -1,8 +1,8 @@
 import { delimiter, dirname } from "node:path";
 
 /**
- * The environment of this process for programs under test: the running Node first on PATH, since Pulumi starts
- * whatever `node` it finds, and none of the user's own settings of Pulumi or Atlas.
+ * The environment of this process without the user's settings of Pulumi and Atlas. The running Node is first on PATH,
+ * because Pulumi starts the `node` that it finds there.
  * @param folders put on PATH after Node
  */
 export function cleanEnv(...folders: string[]): NodeJS.ProcessEnv {

@@ -1,79 +1,42 @@
-import { spawn } from "node:child_process";
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { withProgress } from "./progress.ts";
+import { EngineUnavailableError } from "./engine-files.ts";
+import { type ProduceOptions, runWithProgress } from "./run-with-progress.ts";
 
-// In a process of its own: the Automation API starts a shell and a downloader and sets no limit of time to
-// them, so all three have to be stopped together.
+// The Automation API starts a shell and a downloader without a timeout. In a process of their own, all three can be
+// killed together.
 const INSTALL = `require("@pulumi/pulumi/automation").PulumiCommand
   .install({ root: process.argv[1], version: process.argv[2] })
   .catch((error) => { console.error(error.message); process.exit(1); })`;
 
 /**
- * The official download, by Pulumi's Automation API, into `folder`/bin.
- * @param stallMs how long nothing may arrive before it counts as out of reach
- * @throws Error with one line when it is out of reach
+ * Downloads the official engine into `folder`/bin, by Pulumi's Automation API.
+ * @throws EngineUnavailableError when the download fails or takes longer than `timeoutMs`
  */
 export async function downloadEngine(
   folder: string,
   version: string,
-  options: { env: NodeJS.ProcessEnv; log: (line: string) => void; stallMs?: number; command?: string[] },
+  { env, log, signal }: ProduceOptions,
+  { timeoutMs = 900_000, command = [process.execPath, "-e", INSTALL, folder, version] } = {},
 ): Promise<void> {
   const temporary = join(folder, "temporary");
   await mkdir(temporary, { recursive: true });
-  const [command = "", ...args] = options.command ?? [process.execPath, "-e", INSTALL, folder, version];
-  const child = spawn(command, args, {
-    cwd: import.meta.dirname,
-    env: { ...options.env, TMPDIR: temporary, PULUMI_HOME: temporary },
-    detached: true,
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-
-  let size = 0;
-  let stalled = false;
-  let lastGrowth = Date.now();
-  const stallMs = options.stallMs ?? 20_000;
-  const watch = setInterval(
-    async () => {
-      const now = await sizeOf(folder);
-      if (now !== size) lastGrowth = Date.now();
-      size = now;
-      if (Date.now() - lastGrowth < stallMs || child.pid === undefined) return;
-      stalled = true;
-      clearInterval(watch);
-      process.kill(-child.pid, "SIGKILL");
-    },
-    Math.min(1000, stallMs / 4),
-  );
-
-  let stderr = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-  });
+  const timeout = AbortSignal.timeout(timeoutMs);
   try {
-    const exitCode = await withProgress(
-      options.log,
-      () => `Downloading the Pulumi engine: ${Math.round(size / 1e6)} MB`,
-      () =>
-        new Promise((resolve, reject) => {
-          child.on("error", reject).on("close", resolve);
-        }),
+    const { exitCode, stderr } = await runWithProgress(
+      "Downloading the Pulumi engine",
+      command,
+      {
+        env: { ...env, TMPDIR: temporary, PULUMI_HOME: temporary },
+        log,
+        signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      },
+      { cwd: import.meta.dirname, detached: true },
     );
-    if (stalled) throw new Error(`nothing arrived for ${stallMs / 1000} s`);
-    if (exitCode !== 0) throw new Error(stderr.trim().split("\n")[0] || `exit code ${exitCode}`);
+    if (exitCode === 0) return;
+    const reason = timeout.aborted ? `it took over ${timeoutMs / 1000} s` : stderr.find(Boolean);
+    throw new EngineUnavailableError(`the download failed (${reason ?? `exit code ${exitCode}`})`);
   } finally {
-    clearInterval(watch);
     await rm(temporary, { recursive: true, force: true });
   }
-}
-
-async function sizeOf(folder: string): Promise<number> {
-  const files = await readdir(folder, { recursive: true }).catch(() => []);
-  const sizes = files.map((file) =>
-    stat(join(folder, file)).then(
-      ({ size }) => size,
-      () => 0,
-    ),
-  );
-  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }

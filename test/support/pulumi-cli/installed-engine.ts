@@ -8,26 +8,23 @@ import { ENGINE_FILES, findExecutable, foldersOf } from "./engine-files.ts";
 /** From this version on, drift that a dynamic provider's `read` finds reaches the inputs in state. */
 export const MINIMUM_ENGINE_VERSION = "3.216.0";
 
-/**
- * The `pulumi` on PATH, when it is new enough and has its language host and the launcher of dynamic
- * providers at hand. `passedOver` says why one that is there is not used.
- */
+/** The `pulumi` on PATH; `unusable` is the reason why one is not used. */
 export async function findInstalledEngine(
   env: NodeJS.ProcessEnv,
-): Promise<{ pulumi: string; version: string } | { passedOver?: string }> {
+): Promise<{ pulumi: string; version: string } | { unusable?: string }> {
   const path = foldersOf(env.PATH);
   const pulumi = await findExecutable("pulumi", path);
   if (!pulumi) return {};
 
   const version = await engineVersion(pulumi, env);
-  if (!version) return { passedOver: `${pulumi} does not tell its version` };
-  if (isOlder(version, MINIMUM_ENGINE_VERSION)) {
-    return { passedOver: `${pulumi} is ${version}, older than ${MINIMUM_ENGINE_VERSION}` };
+  if (!version) return { unusable: `${pulumi} does not print its version` };
+  if (version.localeCompare(MINIMUM_ENGINE_VERSION, "en", { numeric: true }) < 0) {
+    return { unusable: `${pulumi} is ${version}, older than ${MINIMUM_ENGINE_VERSION}` };
   }
-  // The engine looks beside its real file (behind a link) and on PATH.
+  // The engine searches beside its real file (behind a link) and on PATH.
   const folders = [dirname(await realpath(pulumi)), ...path];
   for (const file of ENGINE_FILES) {
-    if (!(await findExecutable(file, folders))) return { passedOver: `${pulumi} has no ${file}` };
+    if (!(await findExecutable(file, folders))) return { unusable: `${pulumi} has no ${file}` };
   }
   return { pulumi, version };
 }
@@ -46,8 +43,4 @@ export async function engineVersion(pulumi: string, env: NodeJS.ProcessEnv): Pro
   } finally {
     await rm(home, { recursive: true, force: true });
   }
-}
-
-function isOlder(version: string, minimum: string): boolean {
-  return version.localeCompare(minimum, "en", { numeric: true }) < 0;
 }

@@ -2,22 +2,28 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 
 /**
- * Kills the process and everything that it started and that still runs. The engine gives each plugin a
- * process group of its own and leaves them behind when it is killed; the session is what they have in common.
- * @param leader a process spawned as `detached`
+ * Kills a process and, if it was spawned as `detached`, all processes that it started. The engine gives each plugin a
+ * process group of its own and leaves the plugins running when it is killed, but all share one session.
  */
-export async function endSession(leader: number): Promise<void> {
-  for (const pid of [-leader, ...(await processesOf(leader))]) {
-    try {
-      process.kill(pid, "SIGKILL");
-    } catch {
-      // It ended by itself in the meantime.
-    }
+export async function killProcessTree(leader: number): Promise<void> {
+  let pids = [-leader, leader];
+  // Until it is killed, each process can start others.
+  while (pids.length > 0) {
+    pids.forEach(kill);
+    pids = await processesInSession(leader);
   }
 }
 
-/** The processes of the session that still run, by id. */
-export async function processesOf(leader: number): Promise<number[]> {
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // The process has ended already.
+  }
+}
+
+/** The ids of the processes in the session that still run. */
+export async function processesInSession(leader: number): Promise<number[]> {
   const { stdout } = await promisify(execFile)("ps", ["-A", "-o", "pid=,sess=,state="]);
   return stdout
     .split("\n")

@@ -1,115 +1,93 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { cleanEnv } from "./clean-env.ts";
-import { endSession } from "./kill-process-tree.ts";
+import { killProcessTree } from "./kill-process-tree.ts";
 import type { Engine } from "./provide-engine.ts";
 
 export interface WorkspaceOptions {
   /** The project: a folder with a Pulumi.yaml. Nothing is written into it. */
   folder: string;
-  /** @default "dev" */
-  stack?: string;
   /** Added to the environment of every command; `undefined` removes a variable. */
   env?: NodeJS.ProcessEnv;
-  /**
-   * Where Pulumi's home, the state and the stack's configuration live. A folder that is given is kept, and
-   * another workspace may go on with it; one that is not given is temporary and removed by `dispose`.
-   */
-  home?: string;
 }
 
 export interface CommandOptions {
   env?: NodeJS.ProcessEnv;
-  /** Return a failed command instead of throwing it. @default false */
+  /** Return the result of a failed command instead of throwing. @default false */
   allowFailure?: boolean;
   /** @default "never" */
   color?: "never" | "always";
-  /** Stopped after that, with everything it started. @default 300_000 */
+  /** The command is killed after that, with all processes that it started. @default 300_000 */
   timeoutMs?: number;
-  /** What it prints, as it comes. */
+  /** Called with the output as it comes. */
   onOutput?: (text: string, stream: "stdout" | "stderr") => void;
-  /** The process as soon as it runs: the leader of a session of its own. */
+  /** Called with the process when it runs: the leader of a session of its own. */
   onStart?: (child: ChildProcess & { pid: number }) => void;
 }
 
 export interface CommandResult {
-  /** `null` when it was killed. */
+  /** `null` when the command was killed. */
   exitCode: number | null;
   stdout: string;
   stderr: string;
-  /** Both in the order in which they came. */
+  /** Both streams in the order in which they came. */
   output: string;
 }
 
-/** One resource of an exported state. */
+/** A resource of an exported state. */
 export interface StateResource {
   urn: string;
   type: string;
-  custom: boolean;
   id?: string;
   inputs?: Record<string, unknown>;
   outputs?: Record<string, unknown>;
-  initErrors?: string[];
 }
 
-/** What `pulumi stack export` prints, as far as tests look at it. */
+/** What `pulumi stack export` prints, as far as tests use it. */
 export interface ExportedState {
   version: number;
   deployment: { resources?: StateResource[]; pending_operations?: unknown[] };
 }
 
-/** A Pulumi command that failed; the message ends with everything that it printed. */
-export class PulumiCommandError extends Error {
-  override readonly name = "PulumiCommandError";
-  readonly result: CommandResult;
-
-  constructor(args: readonly string[], result: CommandResult) {
-    super(`pulumi ${args.join(" ")} ended with ${result.exitCode}:\n${result.output}`);
-    this.result = result;
-  }
-}
-
-// Only these take the option; the others need no configuration.
+// The commands with the option --config-file; the others need no configuration.
 const COMMANDS_WITH_CONFIG = ["up", "preview", "refresh", "destroy", "import", "config", "logs", "watch"];
 
-/** A stack on the real engine that knows nothing of the user's own Pulumi: home, state, passphrase, settings. */
+/** A stack named `dev` on the real engine, separate from the user's own Pulumi: home, state, passphrase, settings. */
 export class Workspace {
   readonly folder: string;
-  readonly stack: string;
+  /** A temporary folder with Pulumi's home, the state and the stack's configuration. */
   readonly home: string;
   /** The whole environment of its commands. */
   readonly env: NodeJS.ProcessEnv;
   readonly #engine: Engine;
-  readonly #temporary: boolean;
   readonly #sessions = new Set<number>();
 
   private constructor(engine: Engine, home: string, options: WorkspaceOptions) {
     this.#engine = engine;
-    this.#temporary = options.home === undefined;
     this.folder = resolve(options.folder);
-    this.stack = options.stack ?? "dev";
     this.home = home;
     this.env = {
       ...cleanEnv(engine.bin),
-      // The language host leaves its pipes behind.
+      // The language host does not remove its pipes.
       TMPDIR: join(home, "tmp"),
       PULUMI_HOME: join(home, "home"),
       PULUMI_BACKEND_URL: pathToFileURL(join(home, "state")).href,
       PULUMI_CONFIG_PASSPHRASE: "test",
       PULUMI_SKIP_UPDATE_CHECK: "true",
       PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-      PULUMI_STACK: this.stack,
+      PULUMI_STACK: "dev",
       ...options.env,
     };
   }
 
-  /** Makes the stack, unless `home` has it already. */
+  /** Creates the stack. */
   static async create(engine: Engine, options: WorkspaceOptions): Promise<Workspace> {
-    const home = options.home ?? (await mkdtemp(join(tmpdir(), "pulumi-atlas-workspace-")));
-    const workspace = new Workspace(engine, resolve(home), options);
+    const home = await mkdtemp(join(tmpdir(), "pulumi-atlas-workspace-"));
+    const workspace = new Workspace(engine, home, options);
     try {
       await workspace.#initStack();
     } catch (error) {
@@ -119,14 +97,14 @@ export class Workspace {
     return workspace;
   }
 
-  /** The stack's configuration file; by hand it is passed as `--config-file`. */
+  /** The stack's configuration file; commands by hand need it as `--config-file`. */
   get configFile(): string {
-    return join(this.home, "stack", `Pulumi.${this.stack}.yaml`);
+    return join(this.home, "stack", "Pulumi.dev.yaml");
   }
 
   /**
    * Runs the CLI in the project's folder, never interactively.
-   * @throws PulumiCommandError when it fails, unless that is allowed
+   * @throws Error with the output when the command fails, unless that is allowed
    */
   async pulumi(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
     const config = COMMANDS_WITH_CONFIG.includes(args[0] ?? "") ? ["--config-file", this.configFile] : [];
@@ -146,43 +124,35 @@ export class Workspace {
     return JSON.parse((await this.pulumi(["stack", "export"])).stdout);
   }
 
-  /** The resource in state with that name, type, or last part of a type. */
-  async resource(nameOrType: string): Promise<StateResource | undefined> {
+  /** The resource of that name in the state. */
+  async resource(name: string): Promise<StateResource | undefined> {
     const { deployment } = await this.state();
-    return deployment.resources?.find(
-      ({ urn, type }) =>
-        urn.split("::").at(-1) === nameOrType || type === nameOrType || type.split(":").at(-1) === nameOrType,
-    );
+    return deployment.resources?.find(({ urn }) => urn.split("::").at(-1) === name);
   }
 
-  /** Ends what still runs, and removes the home if it is temporary. Stacks are not destroyed. */
+  /** Kills what still runs and removes the home. Stacks are not destroyed. */
   async dispose(): Promise<void> {
-    for (const session of this.#sessions) await endSession(session);
-    if (this.#temporary) await rm(this.home, { recursive: true, force: true, maxRetries: 5 });
+    for (const session of this.#sessions) await killProcessTree(session);
+    await rm(this.home, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  // `stack init` writes a configuration file beside Pulumi.yaml, so it is run on a stand-in for the project:
-  // the backend knows a project by its name only.
+  // `stack init` writes a configuration file beside Pulumi.yaml, so it runs in another folder with a project of the
+  // same name, by which the backend identifies the project.
   async #initStack(): Promise<void> {
-    const standIn = dirname(this.configFile);
-    await mkdir(standIn, { recursive: true });
-    for (const folder of ["state", "tmp"]) await mkdir(join(this.home, folder), { recursive: true });
+    const folder = dirname(this.configFile);
+    for (const created of [folder, join(this.home, "state"), join(this.home, "tmp")]) await mkdir(created);
     const project = await readFile(join(this.folder, "Pulumi.yaml"), "utf8");
     const name = /^name:\s*["']?([\w.-]+)/m.exec(project)?.[1];
     if (!name) throw new Error(`${this.folder}/Pulumi.yaml names no project`);
-    await writeFile(join(standIn, "Pulumi.yaml"), `name: ${name}\nruntime: nodejs\n`);
-    const args = ["-C", standIn, "stack", "init", this.stack];
-    const result = await this.#run(args, { allowFailure: true });
-    if (result.exitCode !== 0 && !result.output.includes("already exists")) {
-      throw new PulumiCommandError(args, result);
-    }
+    await writeFile(join(folder, "Pulumi.yaml"), `name: ${name}\nruntime: nodejs\n`);
+    await this.#run(["-C", folder, "stack", "init", "dev"], {});
   }
 
   async #run(args: readonly string[], options: CommandOptions): Promise<CommandResult> {
     const { allowFailure = false, color = "never", timeoutMs = 300_000, onOutput, onStart } = options;
     const child = spawn(this.#engine.pulumi, [...args, "--non-interactive", "--color", color], {
       env: { ...this.env, ...options.env },
-      // A session of its own, by which everything that it starts can be found and ended.
+      // In a session of its own, all processes that it starts can be found and killed.
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -196,25 +166,23 @@ export class Workspace {
     }
 
     const { pid } = child;
-    if (pid !== undefined) this.#sessions.add(pid);
+    if (pid === undefined) throw (await once(child, "error"))[0];
+    this.#sessions.add(pid);
     let timedOut = false;
     const timer = setTimeout(() => {
       timedOut = true;
-      if (pid !== undefined) void endSession(pid);
+      void killProcessTree(pid);
     }, timeoutMs);
-    try {
-      await new Promise<void>((resolve, reject) => {
-        child.on("error", reject).on("close", () => resolve());
-        if (pid !== undefined) onStart?.(Object.assign(child, { pid }));
-      });
-    } finally {
-      clearTimeout(timer);
-    }
-    // A killed engine leaves its plugins running; `dispose` ends those.
-    if (pid !== undefined && child.exitCode !== null) this.#sessions.delete(pid);
+    onStart?.(Object.assign(child, { pid }));
+    await once(child, "close");
+    clearTimeout(timer);
+    // The plugins of a killed engine still run: `dispose` kills them.
+    if (child.exitCode !== null) this.#sessions.delete(pid);
     result.exitCode = child.exitCode;
-    if (timedOut) throw new Error(`pulumi ${args.join(" ")} took over ${timeoutMs} ms:\n${result.output}`);
-    if (result.exitCode !== 0 && !allowFailure) throw new PulumiCommandError(args, result);
+    const problem = timedOut ? `took over ${timeoutMs} ms` : `ended with ${result.exitCode}`;
+    if (timedOut || (result.exitCode !== 0 && !allowFailure)) {
+      throw new Error(`pulumi ${args.join(" ")} ${problem}:\n${result.output}`);
+    }
     return result;
   }
 }

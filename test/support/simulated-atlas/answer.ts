@@ -1,6 +1,6 @@
 import { STATUS_CODES } from "node:http";
 
-/** What an endpoint answers. A string body is sent as it is, any other body as JSON. */
+/** The response of an endpoint. A string body is sent as it is, any other body as JSON. */
 export interface Answer {
   status: number;
   headers?: Record<string, string>;
@@ -9,7 +9,7 @@ export interface Answer {
 
 export type ErrorParameter = string | number;
 
-/** An error answer in the recorded shape. */
+/** An error in the recorded form. */
 export function errorAnswer(
   status: number,
   errorCode: string | null,
@@ -24,7 +24,7 @@ export function errorAnswer(
   };
 }
 
-/** Thrown by an endpoint to give this answer instead of its own. */
+/** Thrown by an endpoint to answer with an error. */
 export class Refusal extends Error {
   readonly answer: Answer;
 
@@ -37,7 +37,7 @@ export class Refusal extends Error {
 /** An error answer to throw. */
 export const refusal = (...error: Parameters<typeof errorAnswer>) => new Refusal(errorAnswer(...error));
 
-/** What is answered, be it by a return or by a refusal that is thrown. */
+/** The answer that a function returns, or throws as a refusal. */
 export function answerOf(serve: () => Answer): Answer {
   try {
     return serve();

@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { type Answer, answerOf, refusal } from "./answer.ts";
-import type { Call } from "./call.ts";
+import type { Principal } from "./authentication.ts";
 import type { KeyPair } from "./digest.ts";
+import type { EndpointRequest } from "./endpoint-request.ts";
 import { ThrottledInvitations } from "./invitation-throttle.ts";
 import { serveInvites } from "./invites-endpoints.ts";
 import type { Organization } from "./organization.ts";
-import type { Principal } from "./principal.ts";
 import { bodyText } from "./send.ts";
 import type { Settings } from "./settings.ts";
 import { TokenBuckets } from "./token-buckets.ts";
@@ -13,15 +13,15 @@ import { serveUsers } from "./users-endpoints.ts";
 import { negotiateJson, negotiateVersion } from "./version.ts";
 
 const ownerRole = "ORG_OWNER";
-const callerAddress = "127.0.0.1";
+const clientAddress = "127.0.0.1";
 
-/** An API key: whose it is, and its roles there. */
+/** An API key, with its organization and its roles there. */
 export interface ApiKey extends KeyPair {
   organization: Organization;
   roles: string[];
 }
 
-/** A request whose credentials were verified. */
+/** A request with valid credentials. */
 export interface VerifiedRequest {
   method: string;
   url: URL;
@@ -30,32 +30,32 @@ export interface VerifiedRequest {
   principal: Principal;
 }
 
-/** A request as a test tells those apart that find an API retired. */
+/** The part of a request by which a test decides whether the invitations API is retired. */
 export interface RetirableRequest {
   method: string;
   /** The request target, with its query. */
   path: string;
 }
 
-/** One endpoint family of one API generation. */
-interface Family {
+/** The endpoints of one collection in one API version. */
+interface Resource {
   path: RegExp;
   /** Checks the Accept header and returns the content type of the answer. */
   negotiate: (accept: string | undefined) => string;
-  serve: (call: Call) => Answer;
-  /** Whether it belongs to the invitations API, which Atlas is going to retire. */
+  serve: (request: EndpointRequest) => Answer;
+  /** Whether it belongs to the invitations API, which Atlas will retire. */
   invites: boolean;
   needsOwner: (method: string) => boolean;
   headers?: Record<string, string>;
 }
 
-const families: readonly Family[] = [
+const resources: readonly Resource[] = [
   {
     path: /^\/api\/atlas\/v1\.0\/orgs\/([^/]+)\/invites(?:\/([^/]+))?$/,
     negotiate: negotiateJson,
     serve: serveInvites,
     invites: true,
-    // Documented: reading invitations needs the owner's role as well.
+    // Documented: reading invitations needs the role of an owner, too.
     needsOwner: () => true,
   },
   {
@@ -77,9 +77,9 @@ const families: readonly Family[] = [
   },
 ];
 
-/** What happens to a request between its authentication and its endpoint: routing, version, authorization. */
+/** Routes verified requests to the endpoints: version negotiation, authorization, rate limits, presentation. */
 export class Api {
-  /** Which requests to the invitations APIs find them retired. */
+  /** Whether the invitations API is retired for a request. */
   isRetired: (request: RetirableRequest) => boolean = () => false;
   readonly #organizations: ReadonlyMap<string, Organization>;
   readonly #settings: Settings;
@@ -102,44 +102,44 @@ export class Api {
   }
 
   #answer({ method, url, headers, text, principal }: VerifiedRequest): Answer {
-    for (const family of families) {
-      const match = family.path.exec(url.pathname);
+    for (const resource of resources) {
+      const match = resource.path.exec(url.pathname);
       if (!match) continue;
       const [, organizationId = "", id] = match;
-      const contentType = family.negotiate(headers.accept);
-      if (family.invites && this.isRetired({ method, path: url.pathname + url.search })) {
+      const contentType = resource.negotiate(headers.accept);
+      if (resource.invites && this.isRetired({ method, path: url.pathname + url.search })) {
         throw refusal(410, "VERSION_GONE", "This version of the API is gone.");
       }
-      const organization = this.#authorize(principal, organizationId, family.needsOwner(method));
+      const organization = this.#authorize(principal, organizationId, resource.needsOwner(method));
       const serve = (): Answer => {
         const body = parseBody(text, headers["content-type"]);
-        const caller = principal.name;
-        const call = { method, organization, id, url, body, caller, settings: this.#settings };
-        const answer = this.#throttled(call, family.serve);
-        // A 204 has a content type, too (recorded).
-        return { ...answer, headers: { "Content-Type": contentType, ...family.headers, ...answer.headers } };
+        const settings = this.#settings;
+        const request = { method, organization, id, url, body, principal: principal.name, settings };
+        const answer = this.#throttled(request, resource.serve);
+        // Recorded: a 204 has a content type, too.
+        const own = { "Content-Type": contentType, ...resource.headers, ...answer.headers };
+        return { ...answer, headers: own };
       };
-      // Documented: invitations and users have a bucket each in every organization. Inferred: who is not let
-      // in costs nothing. Unknown: which path a refusal names.
-      const bucket = `${organization.id} ${family.invites ? "invites" : "users"}`;
+      // Documented: each organization has a bucket for invitations and one for users. Inferred: a request that
+      // is not authorized spends nothing. Unknown: which path a refusal names.
+      const bucket = `${organization.id} ${resource.invites ? "invites" : "users"}`;
       return this.#buckets.spend(bucket, url.pathname.slice(1), () => answerOf(serve));
     }
     throw refusal(404, "RESOURCE_NOT_FOUND", `Nothing is at ${url.pathname}.`, [url.pathname]);
   }
 
-  #throttled(call: Call, serve: (call: Call) => Answer): Answer {
+  #throttled(request: EndpointRequest, serve: Resource["serve"]): Answer {
     const { invitationThrottle } = this.#settings;
-    const isInvitation = call.method === "POST" && call.id === undefined;
-    if (!invitationThrottle || !isInvitation) return serve(call);
-    return this.#invitations.send(invitationThrottle, this.#now(), () => serve(call));
+    const isInvitation = request.method === "POST" && request.id === undefined;
+    if (!invitationThrottle || !isInvitation) return serve(request);
+    return this.#invitations.send(invitationThrottle, this.#now(), () => serve(request));
   }
 
   #authorize(principal: Principal, organizationId: string, needsOwner: boolean): Organization {
     const organization = this.#organizations.get(organizationId);
     if (!organization) {
-      throw refusal(404, "ORG_NOT_FOUND", `No organization with ID ${organizationId} exists.`, [
-        organizationId,
-      ]);
+      const detail = `No organization with ID ${organizationId} exists.`;
+      throw refusal(404, "ORG_NOT_FOUND", detail, [organizationId]);
     }
     if (principal.organization !== organization) {
       throw refusal(401, "USER_CANNOT_ACCESS_ORG", "The key is not of this organization.", [organizationId]);
@@ -147,15 +147,15 @@ export class Api {
     const { accessList } = organization;
     if (accessList?.length === 0) {
       const detail = "This organization requires access through an access list of ip ranges.";
-      throw refusal(403, "ORG_REQUIRES_ACCESS_LIST", detail, [callerAddress]);
+      throw refusal(403, "ORG_REQUIRES_ACCESS_LIST", detail, [clientAddress]);
     }
-    if (accessList && !accessList.includes(callerAddress)) {
-      const detail = `IP address ${callerAddress} is not allowed to access this resource.`;
-      throw refusal(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST", detail, [callerAddress]);
+    if (accessList && !accessList.includes(clientAddress)) {
+      const detail = `IP address ${clientAddress} is not allowed to access this resource.`;
+      throw refusal(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST", detail, [clientAddress]);
     }
     if (needsOwner && !principal.roles.includes(ownerRole)) {
       const { notOwnerAnswer, notOwnerCode } = this.#settings;
-      throw refusal(notOwnerAnswer, notOwnerCode, "The key is not an owner's.");
+      throw refusal(notOwnerAnswer, notOwnerCode, "The key does not have the role of an owner.");
     }
     return organization;
   }
@@ -163,7 +163,7 @@ export class Api {
 
 function parseBody(text: string, contentType: string | undefined): unknown {
   if (text === "") return undefined;
-  // Inferred: a body that is not declared as JSON is not read.
+  // Inferred: Atlas does not read a body that is not declared as JSON.
   if (!/^application\/(vnd\.atlas\.[\d-]+\+)?json\b/.test(contentType ?? "")) {
     throw refusal(415, null, "The body is not declared as JSON.");
   }

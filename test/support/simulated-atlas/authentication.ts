@@ -2,11 +2,11 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Answer } from "./answer.ts";
 import type { ApiKey } from "./api.ts";
 import { Digest } from "./digest.ts";
-import type { Principal } from "./principal.ts";
+import type { Organization } from "./organization.ts";
 import type { ServiceAccounts } from "./service-accounts.ts";
 import type { Settings } from "./settings.ts";
 
-/** A whole request, as it arrived. */
+/** A whole request as it arrives. */
 export interface ReceivedRequest {
   method: string;
   /** The path with its query. */
@@ -15,7 +15,15 @@ export interface ReceivedRequest {
   text: string;
 }
 
-/** Who uses the API, by digest or by an access token. */
+/** The API key or the service account of a request. */
+export interface Principal {
+  organization: Organization;
+  roles: string[];
+  /** The public key or the client id: Atlas shows it to others. */
+  name: string;
+}
+
+/** Verifies the credentials of requests to the API: a digest or an access token. */
 export class Authentication {
   readonly #digest: Digest<ApiKey>;
   readonly #accounts: ServiceAccounts;
@@ -25,10 +33,9 @@ export class Authentication {
     this.#accounts = accounts;
   }
 
-  /** Looks at the credentials of a request, by their scheme. */
   verify({ method, target, headers: { authorization } }: ReceivedRequest): Principal | { refused: Answer } {
     const token = authorization?.match(/^Bearer +(\S+)$/i)?.[1];
-    // Documented: the unversioned API takes API keys only. Inferred: a token there is like no credentials.
+    // Documented: the unversioned API accepts API keys only. Inferred: it treats a token like no credentials.
     if (token !== undefined && !target.startsWith("/api/atlas/v1.0/")) {
       return this.#accounts.verify(token) ?? { refused: invalidTokenAnswer };
     }
@@ -39,10 +46,10 @@ export class Authentication {
   }
 }
 
-/** Recorded: no body. Unknown: whether the header is there; RFC 6750 wants it. */
+/** Recorded: no body. Unknown: whether Atlas sends the header, which RFC 6750 requires. */
 const invalidTokenAnswer: Answer = { status: 401, headers: { "WWW-Authenticate": "Bearer" } };
 
-/** Recorded: one body, without parameters, for a wrong public key, a wrong private key and no key at all. */
+/** Recorded: the same body, without parameters, for a wrong public key, a wrong private key and no key. */
 const challengeAnswer = (challenge: string): Answer => ({
   status: 401,
   headers: { "Content-Type": "application/json", "WWW-Authenticate": challenge },

@@ -5,7 +5,7 @@ const realm = "MMS Public API";
 // Inferred: the layout of the recorded challenge is Jetty's, whose nonces live for 60 s.
 const maxNonceAgeMs = 60_000;
 
-/** A key pair as Atlas hands it out. */
+/** The keys of an API key. */
 export interface KeyPair {
   publicKey: string;
   privateKey: string;
@@ -13,14 +13,14 @@ export interface KeyPair {
 
 interface Nonce {
   issuedAt: number;
-  /** The counts that were accepted with it. */
+  /** The counts (nc) that were accepted. */
   seen: Set<number>;
 }
 
-/** The outcome of looking at an Authorization header: a key, or the challenge to answer with. */
+/** The key of a valid Authorization header, or the challenge to answer with. */
 export type DigestOutcome<Key> = { key: Key } | { challenge: string };
 
-/** The server's side of HTTP digest (RFC 7616, MD5, qop=auth), in the form that Atlas speaks. */
+/** The server side of HTTP digest (RFC 7616, MD5, qop=auth), in the form of Atlas. */
 export class Digest<Key extends KeyPair> {
   readonly #nonces = new Map<string, Nonce>();
   readonly #keys: () => Iterable<Key>;
@@ -41,7 +41,7 @@ export class Digest<Key extends KeyPair> {
 
     const nonce = this.#nonces.get(given.nonce ?? "");
     if (!nonce) return this.#challenge();
-    // Unknown: never recorded. RFC 7616 says stale=true when only the nonce is to blame, and Jetty does so.
+    // Unknown: never recorded. By RFC 7616, and in Jetty, stale=true means that only the nonce is not valid.
     if (this.#now() - nonce.issuedAt > maxNonceAgeMs) return this.#challenge(true);
     const count = Number.parseInt(given.nc ?? "", 16);
     if (nonce.seen.has(count)) return this.#challenge();

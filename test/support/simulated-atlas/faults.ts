@@ -3,42 +3,41 @@ import type { Answer } from "./answer.ts";
 import type { LoggedRequest } from "./request-log.ts";
 
 /**
- * Whether a fault strikes before Atlas has done the work, while Atlas is at work, or after it. "during": the
- * client sees the fault at once, and Atlas does the work later, even if the client is gone.
+ * Whether a fault comes before Atlas does the work of the request, during the work, or after it. "during": the
+ * client sees the fault at once, and Atlas does the work later, even if the client has disconnected.
  */
 export type When = "before" | "during" | "after";
 
-/** When Atlas does the work after a fault that strikes "during" it. */
+/** When Atlas does the work after a fault "during" it. */
 export interface LateWork {
   /** Atlas does the work once this is resolved. */
   until?: Promise<unknown>;
   /**
-   * Without `until`: after this time, in ms.
+   * Without `until`: the time until the work is done, in ms.
    * @default 350, because 326 to 358 ms were recorded for an invitation
    */
   afterMs?: number;
 }
 
-/** What goes wrong. */
 export type Fault =
-  /** This answer in place of Atlas's own; a body that is no string is sent as JSON. */
+  /** This answer instead of the answer of Atlas. A body that is no string is sent as JSON. */
   | ({ status: number; body?: unknown; headers?: Record<string, string>; when?: When } & LateWork)
   /** The connection is destroyed without an answer. */
   | ({ cut: When } & LateWork)
-  /** No answer ever comes; the connection stays open until the client or the simulator closes it. */
+  /** No answer is sent. The connection stays open until the client or the simulator closes it. */
   | ({ hang: When } & LateWork)
-  /** The right answer, but only once the promise is resolved. */
+  /** The right answer, once the promise is resolved. */
   | { until: Promise<unknown>; when?: Exclude<When, "during"> }
-  /** The right answer, damaged on its way, always after the work was done. */
+  /** The right answer, damaged after the work. */
   | { damage: Damage }
-  /** The right answer, too slow or too long, always after the work was done. */
+  /** The right answer, slow or long. */
   | Slowness;
 
 /**
  * The connection is destroyed after "half head": a part of the headers; "head alone": all headers and none of
- * the body; "half body"; "all but a byte" of the body; "no last chunk": the whole body, whose length was not
- * announced, without its end. "short length": a Content-Length that ends the body too early. "long length": a
- * Content-Length that waits for more than there is.
+ * the body; "half body"; "all but a byte" of the body; "no last chunk": a body of unknown length without its
+ * end. "short length": a Content-Length of half the body, which ends there. "long length": a Content-Length of a
+ * byte more than the body.
  */
 export type Damage =
   | "half head"
@@ -51,67 +50,65 @@ export type Damage =
 
 /** A body that makes the client wait. */
 export type Slowness =
-  /** It comes byte by byte; each waits for what the function returns, given the number of bytes already sent. */
+  /** A body byte by byte. Each waits for the function, which receives the number of bytes already sent. */
   | { drip: (sent: number) => unknown }
-  /** So many bytes of white space come before it, and no length is announced. */
+  /** A body of unknown length that starts with this number of bytes of white space. */
   | { huge: number };
 
-/** Which requests a fault strikes. */
+/** The requests that a fault applies to. */
 export interface FaultMatch {
   method?: string;
   /**
    * Tested against the request target, with its query.
-   * @default everything but OAuth, so that a fault means the same for every kind of credentials
+   * @default all paths but OAuth, so that a fault means the same for every kind of credentials
    */
   path?: RegExp;
   /**
-   * Strike requests whose credentials were verified (true), the others (false), or all of them.
+   * Requests with valid credentials (true), without (false), or both.
    * @default true
    */
   authenticated?: boolean | "either";
   /**
-   * How many requests are struck.
+   * The number of requests.
    * @default 1
    */
   times?: number;
 }
 
-/** A fault that was ordered. */
+/** A fault that is set. */
 export interface OrderedFault {
-  /** Resolves when the fault has struck its first request, before the request is handled. */
+  /** Resolves when the fault applies to its first request, before the request is handled. */
   struck: Promise<void>;
-  /** Strikes nothing more. */
+  /** Ends the fault for future requests. */
   lift(): void;
 }
 
-/** What is left to send after a fault: an answer, whole or damaged, or nothing. */
+/** What is sent: an answer, whole or damaged, or nothing. */
 export type Delivery = { answer: Answer; damage?: Damage | Slowness } | { nothing: "cut" | "hang" };
 
-interface Pending {
-  match: FaultMatch;
+interface PendingFault {
+  applies: (request: LoggedRequest) => boolean;
   fault: Fault;
   left: number;
-  strike: () => void;
+  resolveStruck: () => void;
 }
 
-/** The faults ordered by a test, oldest first. */
+/** The faults that a test has set, oldest first. */
 export class Faults {
-  readonly #pending: Pending[] = [];
+  readonly #pending: PendingFault[] = [];
   readonly #stopped = new AbortController();
 
-  order({
-    method,
-    path = /^(?!\/api\/oauth\/)/,
-    authenticated,
-    times = 1,
-    ...fault
-  }: FaultMatch & Fault): OrderedFault {
-    let strike = () => {};
+  order(ordered: FaultMatch & Fault): OrderedFault {
+    const { method, path = /^(?!\/api\/oauth\/)/, authenticated = true, times = 1, ...fault } = ordered;
+    let resolveStruck = () => {};
     const struck = new Promise<void>((resolve) => {
-      strike = resolve;
+      resolveStruck = resolve;
     });
-    const match = { ...(method && { method }), path, authenticated: authenticated ?? true };
-    const pending: Pending = { match, fault, left: times, strike };
+    const applies = (request: LoggedRequest) =>
+      (method === undefined || method === request.method) &&
+      path.test(request.path) &&
+      (authenticated === "either" || authenticated === request.authenticated);
+    const pending: PendingFault = { applies, fault, left: times, resolveStruck };
     this.#pending.push(pending);
     return {
       struck,
@@ -121,33 +118,29 @@ export class Faults {
     };
   }
 
-  /** Handles a request, with the oldest fault that matches it. */
+  /** Handles a request, with the oldest fault that applies to it. */
   async deliver(request: LoggedRequest, handle: () => Answer): Promise<Delivery> {
-    const pending = this.#pending.find(({ match, left }) => left > 0 && matches(match, request));
+    const pending = this.#pending.find(({ applies, left }) => left > 0 && applies(request));
     if (!pending) return { answer: handle() };
     pending.left -= 1;
-    pending.strike();
-    return this.#strike(pending.fault, handle);
+    pending.resolveStruck();
+    return this.#apply(pending.fault, handle);
   }
 
-  /** Drops the work that Atlas would still do. */
+  /** Drops the work that is still to be done. */
   stop(): void {
     this.#stopped.abort();
   }
 
-  async #strike(fault: Fault, handle: () => Answer): Promise<Delivery> {
+  async #apply(fault: Fault, handle: () => Answer): Promise<Delivery> {
     if ("status" in fault) {
       const { status, body = "", headers, when = "before" } = fault;
       this.#work(when, fault, handle);
       return { answer: { status, body, ...(headers && { headers }) } };
     }
-    if ("cut" in fault) {
-      this.#work(fault.cut, fault, handle);
-      return { nothing: "cut" };
-    }
-    if ("hang" in fault) {
-      this.#work(fault.hang, fault, handle);
-      return { nothing: "hang" };
+    if ("cut" in fault || "hang" in fault) {
+      this.#work("cut" in fault ? fault.cut : fault.hang, fault, handle);
+      return { nothing: "cut" in fault ? "cut" : "hang" };
     }
     if ("until" in fault) {
       if (fault.when !== "after") await fault.until;
@@ -158,7 +151,7 @@ export class Faults {
     return { answer: handle(), damage: "damage" in fault ? fault.damage : fault };
   }
 
-  /** Does the work of a request whose own answer is never sent. */
+  /** Does the work of a request whose answer is not sent. */
   #work(when: When, { until, afterMs = 350 }: LateWork, handle: () => Answer): void {
     if (when === "after") handle();
     if (when !== "during") return;
@@ -169,12 +162,4 @@ export class Faults {
     // A timer that is stopped rejects.
     (until ?? setTimeout(afterMs, undefined, { signal })).then(workLate, () => {});
   }
-}
-
-function matches({ method, path, authenticated }: FaultMatch, request: LoggedRequest): boolean {
-  return (
-    (method === undefined || method === request.method) &&
-    (path === undefined || path.test(request.path)) &&
-    (authenticated === "either" || authenticated === request.authenticated)
-  );
 }

@@ -11,26 +11,36 @@ import { type AddressInfo, connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
-/** How a forward proxy starts. */
 export interface ForwardProxyOptions {
-  /** Who may use it; everybody by default. */
+  /** The credentials that requests need, if any. */
   credentials?: { username: string; password: string };
-  /** Where some places really are, both as "host:port". Places that are not on loopback are refused. */
+  /** The hosts to connect to instead of others, both as "host:port". The proxy only connects to loopback. */
   routes?: Record<string, string>;
 }
 
-/** One request to the proxy, in the order of arrival. */
+/** A request to the proxy. */
 export interface ProxiedRequest {
   method: string;
-  /** "host:port" for a tunnel, the whole URL for anything else. */
+  /** "host:port" for a tunnel, the whole URL for any other request. */
   target: string;
   headers: IncomingHttpHeaders;
-  /** What the proxy or, outside a tunnel, the server answered; absent while nothing was. */
+  /** The status from the proxy or, outside a tunnel, from the server; absent before the response. */
   status?: number;
+}
+
+interface Upstream {
+  hostname: string;
+  port: string;
+}
+
+interface Refused {
+  status: number;
+  headers?: Record<string, string>;
 }
 
 /** An HTTP proxy on a free loopback port: forwards requests for http, and tunnels by CONNECT. */
 export class ForwardProxy implements AsyncDisposable {
+  /** The requests in the order of arrival. */
   readonly requests: ProxiedRequest[] = [];
   readonly #options: ForwardProxyOptions;
   readonly #sockets = new Set<Duplex>();
@@ -52,7 +62,7 @@ export class ForwardProxy implements AsyncDisposable {
     return proxy;
   }
 
-  /** What HTTPS_PROXY is set to, without credentials. */
+  /** The URL for HTTPS_PROXY, without credentials. */
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
@@ -62,7 +72,7 @@ export class ForwardProxy implements AsyncDisposable {
     return this.requests.map(({ method, target, status = "…" }) => `${method} ${target} ${status}`);
   }
 
-  /** Stops the proxy and breaks off every connection through it. */
+  /** Stops the proxy and closes every connection through it. */
   async stop(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     for (const socket of this.#sockets) socket.destroy();
@@ -74,31 +84,30 @@ export class ForwardProxy implements AsyncDisposable {
   }
 
   #forward(request: IncomingMessage, response: ServerResponse): void {
-    const { method = "", url: target = "" } = request;
-    const answer = (status: number, headers?: object) => {
-      logged.status = status;
-      response.writeHead(status, { ...headers }).end();
-    };
     const logged = this.#log(request);
-    const [, authority, path] = target.match(/^http:\/\/([^/]+)(\/.*)$/) ?? [];
+    const refuse = ({ status, headers }: Refused) => {
+      logged.status = status;
+      response.writeHead(status, headers).end();
+    };
+    const [, authority, path] = logged.target.match(/^http:\/\/([^/]+)(\/.*)$/) ?? [];
     const admission = this.#admit(request, authority?.includes(":") ? authority : `${authority}:80`);
     if ("status" in admission) {
-      answer(admission.status, admission.headers);
+      refuse(admission);
       return;
     }
 
-    // Of the headers that are for the proxy alone, these are the ones that clients send.
+    // Clients send these two of the headers that are for the proxy alone.
     const { "proxy-authorization": _, "proxy-connection": __, ...headers } = request.headers;
-    const upstream = requestUpstream({ ...admission, method, path, headers, agent: false });
-    upstream.on("response", (answered) => {
-      logged.status = answered.statusCode ?? 0;
-      response.writeHead(logged.status, answered.headers);
-      // It breaks off what the server breaks off.
-      pipeline(answered, response).catch(() => {});
+    const upstream = requestUpstream({ ...admission, method: logged.method, path, headers, agent: false });
+    upstream.on("response", (received) => {
+      logged.status = received.statusCode ?? 0;
+      response.writeHead(logged.status, received.headers);
+      // It destroys the response when the server destroys the connection.
+      pipeline(received, response).catch(() => {});
     });
     upstream.on("error", () => {
       if (response.headersSent || response.destroyed) response.destroy();
-      else answer(502);
+      else refuse({ status: 502 });
     });
     response.on("close", () => upstream.destroy());
     request.pipe(upstream);
@@ -116,7 +125,7 @@ export class ForwardProxy implements AsyncDisposable {
       socket.end();
     };
     socket.on("error", () => {});
-    const admission = this.#admit(request, request.url ?? "");
+    const admission = this.#admit(request, logged.target);
     if ("status" in admission) {
       refuse(admission);
       return;
@@ -140,8 +149,8 @@ export class ForwardProxy implements AsyncDisposable {
     return logged;
   }
 
-  /** Where a request may go, or why it may not. */
-  #admit({ headers }: IncomingMessage, authority: string): Place | Refused {
+  /** The server to connect to, or the reason to refuse the request. */
+  #admit({ headers }: IncomingMessage, authority: string): Upstream | Refused {
     const { credentials, routes = {} } = this.#options;
     if (credentials) {
       const { username, password } = credentials;
@@ -150,17 +159,7 @@ export class ForwardProxy implements AsyncDisposable {
       if (headers["proxy-authorization"] !== basic) return { status: 407, headers: challenge };
     }
     const [hostname = "", port = ""] = (routes[authority] ?? authority).split(":");
-    // No test leaves the machine.
+    // No request leaves the machine.
     return /^(localhost|127\.0\.0\.1)$/.test(hostname) ? { hostname, port } : { status: 403 };
   }
-}
-
-interface Place {
-  hostname: string;
-  port: string;
-}
-
-interface Refused {
-  status: number;
-  headers?: Record<string, string>;
 }

@@ -1,28 +1,28 @@
 import { type Answer, refusal } from "./answer.ts";
 import { SlidingWindow } from "./window.ts";
 
-/** How many invitations Atlas sends for one source address. */
+/** The limit of invitations from one source address. */
 export interface InvitationThrottle {
   /** @default 10 */
   limit?: number;
   /** @default 1 */
   perMinutes?: number;
   /**
-   * Recorded is the first, documented the second.
+   * The first is recorded, the second documented.
    * @default "INVITATIONS_RATE_LIMITED_IP"
    */
   errorCode?: "INVITATIONS_RATE_LIMITED_IP" | "RATE_LIMITED_IP";
   /**
-   * Unknown: whether an attempt that is refused, by the throttle or for any other reason, counts like an
-   * invitation that was sent. If it does, who keeps trying is never let in again.
+   * Unknown: whether a refused attempt counts like an invitation that was sent, whatever the reason of the
+   * refusal. If it does, a client that retries without a pause is refused for ever.
    * @default false
    */
   refusedCount?: boolean;
 }
 
-/** Refuses invitations that come too fast, with a 400 (recorded, and not 429). */
+/** Refuses invitations above the limit with a 400 (recorded; not a 429). */
 export class ThrottledInvitations {
-  // One for all organizations, because it is a matter of the source address, and the simulator has one.
+  // One window for all organizations: the limit is per source address, and all requests have the same.
   readonly #window = new SlidingWindow();
 
   /** Sends an invitation unless the throttle refuses it. */
@@ -33,7 +33,7 @@ export class ThrottledInvitations {
     if (!fits) {
       const { errorCode = "INVITATIONS_RATE_LIMITED_IP" } = throttle;
       const detail = `Rate limit of ${limit} invitations per ${perMinutes} minutes exceeded`;
-      // Inferred: the parameters are what the detail is made of.
+      // Inferred: the parameters are the numbers of the detail.
       throw refusal(400, errorCode, detail, [limit, perMinutes]);
     }
     const answer = create();

@@ -22,7 +22,7 @@ export class OAuthEndpoints {
     this.#now = now;
   }
 
-  /** The account whose credentials a request has. */
+  /** The account whose credentials are in a request. */
   verify({ authorization }: IncomingHttpHeaders): ServiceAccount | undefined {
     const [id, secret] = basicCredentials(authorization);
     return this.#accounts.find(id, secret);
@@ -62,16 +62,16 @@ export class OAuthEndpoints {
   }
 
   #revoke({ clientId }: ServiceAccount, form: URLSearchParams): Answer {
-    const given = form.get("token");
-    if (given === null) throw refused(400, "invalid_request", "token is missing.");
-    // RFC 7009: a token that is not there is no error. Unknown: so is one of another account.
+    const revoked = form.get("token");
+    if (revoked === null) throw refused(400, "invalid_request", "token is missing.");
+    // RFC 7009: an unknown token is no error. Unknown: a token of another account.
     for (const issued of this.#accounts.tokens) {
-      if (issued.token === given && issued.clientId === clientId) issued.revoked = true;
+      if (issued.token === revoked && issued.clientId === clientId) issued.revoked = true;
     }
     return { status: 200 };
   }
 
-  /** Documented: by source address and client. Unknown: whether a refused request counts; here it does not. */
+  /** Documented: per source address and client. Unknown: whether a refused request counts; here it does not. */
   #limit(clientId: string): void {
     const window = this.#windows.get(clientId) ?? new SlidingWindow();
     this.#windows.set(clientId, window);
@@ -84,7 +84,7 @@ export class OAuthEndpoints {
     }
     const detail = `Resource ${tokenPath} is limited to ${limit} requests every 1 minutes.`;
     const answer = errorAnswer(429, "RATE_LIMITED", detail, [tokenPath, limit, 1]);
-    // Unknown: whether it says when to come back. The rate limits of the API may and need not.
+    // Unknown: whether it has a Retry-After header.
     const headers = { ...answer.headers, ...retryAfterHeader(this.#settings.retryAfter, waitMs, now) };
     throw new Refusal({ ...answer, headers });
   }

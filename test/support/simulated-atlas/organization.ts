@@ -1,6 +1,7 @@
 import type { Settings } from "./settings.ts";
 
 const thirtyDaysMs = 30 * 24 * 60 * 60 * 1000;
+const defaultInviter = "owner@example.com";
 
 /** The roles on one project. */
 export interface GroupRoleAssignment {
@@ -8,34 +9,32 @@ export interface GroupRoleAssignment {
   roles: string[];
 }
 
-/** What a person may do in the organization. */
+/** The access of a user to the organization. */
 export interface Access {
   roles: string[];
   teamIds: string[];
   groupRoleAssignments: GroupRoleAssignment[];
 }
 
-/** Atlas's words for what became of a person. */
 export type MembershipStatus = "PENDING" | "ACTIVE" | "INVITATION_EXPIRED" | "INVITATION_REJECTED";
 
-/** One person as stored: both API families show the same person, each under its own id. */
+/** A user or an invitation, as stored: both APIs show the same entry, each under an id of its own. */
 export interface Person extends Access {
   username: string;
   status: MembershipStatus;
   /** The id in the users API. */
   userId: string;
-  /** The id in the invitations APIs; only while they list the person. */
+  /** The id in the invitations API, while it lists the entry. */
   invitationId?: string;
-  /** When the invitation was sent or, for a member, when the person joined. */
+  /** When the invitation was sent or, for a member, when the member joined. */
   createdAt: string;
   /** Absent for members and after a rejection. */
   expiresAt?: string;
   inviterUsername?: string;
-  /** Only of an invitation to a project. */
+  /** The project that the invitation is for, if it is not for the organization. */
   project?: { id: string; name: string };
 }
 
-/** An invitation to a project. */
 export interface ProjectInvitation {
   groupId: string;
   roles: string[];
@@ -45,15 +44,10 @@ export interface ProjectInvitation {
   inviterUsername?: string;
 }
 
-/** The order in which the entries of one address are looked at. */
-const precedence: Record<MembershipStatus, number> = {
-  ACTIVE: 0,
-  PENDING: 1,
-  INVITATION_EXPIRED: 2,
-  INVITATION_REJECTED: 2,
-};
+/** The order of the entries of one username. */
+const precedence = (status: MembershipStatus) => (status === "ACTIVE" ? 0 : status === "PENDING" ? 1 : 2);
 
-/** Changes how an answer shows somebody: the object in the answer, or another value in place of it. */
+/** Returns what a response shows in place of the given object. */
 export type Rewrite = (view: Record<string, unknown>) => unknown;
 
 /** An invitation e-mail that was sent. */
@@ -63,8 +57,8 @@ export interface Mail {
   at: string;
 }
 
-/** What an organization shares with the rest of its Atlas. */
-export interface World {
+/** What all organizations of one simulator share. */
+export interface OrganizationContext {
   now: () => number;
   newId: () => string;
   settings: Settings;
@@ -74,92 +68,88 @@ export interface World {
 /** Atlas writes times in whole seconds. */
 const timestamp = (ms: number) => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 
-/** One organization: who is in it, who is invited, and the acts of its people in the Atlas UI. */
+/** One organization: its members and invitations, and what owners and users do in the Atlas UI. */
 export class Organization {
   readonly id: string;
   readonly name: string;
-  /** The addresses that API keys may call from: absent for any; empty when the list is required but has no entry. */
+  /** The addresses that API keys may call from. Absent: any. Empty: a list is required but has no entry. */
   accessList?: string[];
-  /** Refuse ids of teams and projects that were not added here. @default false */
+  /** Whether ids of teams and projects that were not added here are refused. */
   strictReferences = false;
   readonly teams: string[] = [];
   readonly projects: string[] = [];
-  readonly #world: World;
+  readonly #context: OrganizationContext;
   readonly #rewrites: { username: string; rewrite: Rewrite }[] = [];
   #people: Person[] = [];
 
-  constructor(world: World, id: string, name: string) {
-    this.#world = world;
+  constructor(context: OrganizationContext, id: string, name: string) {
+    this.#context = context;
     this.id = id;
     this.name = name;
   }
 
-  /** Copies of the invitations that are pending now. */
+  /** Copies of the pending invitations. */
   get invitations(): Person[] {
     return this.users.filter((person) => person.status === "PENDING");
   }
 
-  /** Copies of everybody Atlas remembers, in any status. */
+  /** Copies of all entries, in any status. */
   get users(): Person[] {
     return structuredClone([...this.stored()]);
   }
 
-  /** A copy of one person, if Atlas remembers them. Of several entries, an active one, then a pending one. */
+  /** A copy of one entry. Of several entries of the username, an active one or else a pending one. */
   find(username: string): Person | undefined {
     return structuredClone(this.storedPerson(username));
   }
 
   /** Adds a team and returns its id. */
   addTeam(): string {
-    const id = this.#world.newId();
+    const id = this.#context.newId();
     this.teams.push(id);
     return id;
   }
 
   /** Adds a project and returns its id. */
   addProject(): string {
-    const id = this.#world.newId();
+    const id = this.#context.newId();
     this.projects.push(id);
     return id;
   }
 
-  /** An owner invites somebody in the UI; replaces whatever Atlas remembered of them, and sends a mail. */
-  invite(
-    username: string,
-    { inviterUsername = "owner@example.com", ...access }: Partial<Access> & { inviterUsername?: string } = {},
-  ): Person {
+  /** An owner invites a user in the UI. The invitation replaces all entries of the username. */
+  invite(username: string, invitation: Partial<Access> & { inviterUsername?: string } = {}): Person {
+    const { inviterUsername = defaultInviter, ...access } = invitation;
     return structuredClone(this.storeInvitation(username, access, inviterUsername));
   }
 
-  /** Somebody is invited by the deprecated endpoint of a project, beside any other entry, and gets a mail. */
-  inviteToProject(
-    username: string,
-    {
+  /** Invites a user by the deprecated endpoint of a project. Other entries of the username stay. */
+  inviteToProject(username: string, invitation: ProjectInvitation): Person {
+    const {
       groupId,
-      groupName = "Example project",
+      groupName: name = "Example project",
       roles,
-      inviterUsername = "owner@example.com",
-    }: ProjectInvitation,
-  ): Person {
-    const groupRoleAssignments = [{ groupId, roles }];
+      inviterUsername = defaultInviter,
+    } = invitation;
+    const access = { roles: [], groupRoleAssignments: [{ groupId, roles }] };
     const person = {
-      ...this.#newInvitation(username, { roles: [], groupRoleAssignments }, inviterUsername),
-      project: { id: groupId, name: groupName },
+      ...this.#newInvitation(username, access, inviterUsername),
+      project: { id: groupId, name },
     };
     this.#people.push(person);
     return structuredClone(person);
   }
 
-  /** The invited person accepts. */
+  /** The user accepts the invitation. */
   accept(username: string): void {
     const person = this.#expect(username, ["PENDING"]);
-    // Inferred: somebody who is already a member does not become one twice.
+    // Inferred: a member does not become a member twice.
     if (this.storedPerson(username)?.status === "ACTIVE") {
       this.remove(person);
       return;
     }
     person.status = "ACTIVE";
-    person.createdAt = timestamp(this.#world.now());
+    person.createdAt = timestamp(this.#context.now());
     delete person.invitationId;
     delete person.expiresAt;
     delete person.inviterUsername;
@@ -168,10 +158,10 @@ export class Organization {
       person.roles = ["ORG_MEMBER"];
       delete person.project;
     }
-    if (this.#world.settings.newIdOnAcceptance) person.userId = this.#world.newId();
+    if (this.#context.settings.newIdOnAcceptance) person.userId = this.#context.newId();
   }
 
-  /** The invited person declines. */
+  /** The user rejects the invitation. */
   reject(username: string): void {
     const person = this.#expect(username, ["PENDING"]);
     person.status = "INVITATION_REJECTED";
@@ -180,41 +170,38 @@ export class Organization {
     delete person.expiresAt;
   }
 
-  /** Lets the invitation run out now, as if it had been sent 30 days ago. */
+  /** Makes the invitation expire now, as if it had been sent 30 days ago. */
   expire(username: string): void {
     const person = this.#expect(username, ["PENDING"]);
-    person.createdAt = timestamp(this.#world.now() - thirtyDaysMs);
-    person.expiresAt = timestamp(this.#world.now());
+    person.createdAt = timestamp(this.#context.now() - thirtyDaysMs);
+    person.expiresAt = timestamp(this.#context.now());
   }
 
-  /** An owner withdraws a pending invitation in the UI. */
+  /** An owner cancels a pending invitation in the UI. */
   cancel(username: string): void {
     this.remove(this.#expect(username, ["PENDING"]));
   }
 
-  /** Makes somebody a member without an invitation; replaces whatever Atlas remembered of them. */
+  /** Adds a member without an invitation. The member replaces all entries of the username. */
   addMember(username: string, access: Partial<Access> = {}): Person {
     const person = this.#newMember(username, access);
     this.#replace(person);
     return structuredClone(person);
   }
 
-  /**
-   * Makes somebody a member by single sign-on, beside an invitation that stays pending. Unknown: whether Atlas
-   * keeps it, and whether the member has another user id.
-   */
+  /** Adds a member beside a pending invitation. Unknown: whether Atlas keeps it, and gives another user id. */
   joinBySingleSignOn(username: string, access: Partial<Access> = {}): Person {
     const person = this.#newMember(username, access);
     this.#people.push(person);
     return structuredClone(person);
   }
 
-  /** Remembers somebody exactly so, without a mail: as if it had been going on for a while. */
+  /** Stores this entry as it is, in place of all entries of the username, without a mail. */
   restore(person: Person): void {
     this.#replace(structuredClone(person));
   }
 
-  /** Like `restore`, but keeps the older entries of the address. */
+  /** Stores this entry as it is, beside the other entries of the username. */
   remember(person: Person): void {
     this.#people.push(structuredClone(person));
   }
@@ -224,66 +211,63 @@ export class Organization {
     this.remove(this.#expect(username, ["ACTIVE"]));
   }
 
-  /** An owner changes the access of a member or of somebody pending, in the UI. */
+  /** An owner changes the access of a member or of a pending user in the UI. */
   change(username: string, access: Partial<Access>): void {
     Object.assign(this.#expect(username, ["PENDING", "ACTIVE"]), structuredClone(access));
   }
 
-  /** A member, or somebody pending, gets another address and keeps the ids. */
+  /** A member or a pending user changes the username, and keeps the ids. */
   changeAddress(username: string, newUsername: string): void {
     const person = this.#expect(username, ["PENDING", "ACTIVE"]);
-    person.username = this.#world.settings.storesUsername(newUsername);
+    person.username = this.#context.settings.storesUsername(newUsername);
   }
 
-  /**
-   * Changes how every answer of both APIs shows one person from now on, such as without a field. Nothing changes
-   * in the store. For a person who is given twice, the last one counts.
-   */
+  /** Rewrites how all responses show a user, such as without a field. A later call replaces an earlier one. */
   rewrite(username: string, rewrite: Rewrite): void {
     this.#rewrites.push({ username, rewrite });
   }
 
-  /** For the endpoints: what an answer shows of somebody, after a rewrite. */
-  shown(person: Person, view: Record<string, unknown>): unknown {
+  /** For the endpoints: the object for a response, after the rewrite that a test has set. */
+  rewritten(person: Person, view: Record<string, unknown>): unknown {
     const found = this.#rewrites.findLast(({ username }) => this.sameUsername(username, person.username));
     return found ? found.rewrite(structuredClone(view)) : view;
   }
 
-  /** For the endpoints: the store itself, after every invitation that ran out was marked so. */
+  /** For the endpoints: the entries themselves. Marks the expired ones first. */
   stored(): readonly Person[] {
     for (const person of this.#people) {
-      if (person.status === "PENDING" && Date.parse(person.expiresAt ?? "") <= this.#world.now()) {
+      if (person.status === "PENDING" && Date.parse(person.expiresAt ?? "") <= this.#context.now()) {
         person.status = "INVITATION_EXPIRED";
       }
-      if (person.status === "INVITATION_EXPIRED" && !this.#world.settings.listsExpired) {
+      if (person.status === "INVITATION_EXPIRED" && !this.#context.settings.listsExpired) {
         delete person.invitationId;
       }
     }
     return this.#people;
   }
 
-  /** For the endpoints: one person in the store itself. */
+  /** For the endpoints: the entry itself that `find` copies. */
   storedPerson(username: string): Person | undefined {
     return this.entries(username)[0];
   }
 
-  /** For the endpoints: every entry of one person, an active one first, then a pending one. */
+  /** For the endpoints: the entries of a username, an active one first, then a pending one. */
   entries(username: string): Person[] {
     return this.stored()
       .filter((person) => this.sameUsername(person.username, username))
-      .sort((a, b) => precedence[a.status] - precedence[b.status]);
+      .sort((a, b) => precedence(a.status) - precedence(b.status));
   }
 
-  /** Whether Atlas takes two usernames for one person. */
+  /** Whether two usernames mean the same user. */
   sameUsername(a: string, b: string): boolean {
     return this.usernameKey(a) === this.usernameKey(b);
   }
 
-  /** What all spellings of one person's username have in common. */
+  /** The normalized username. */
   usernameKey(username: string): string {
-    const { storesUsername, usernameCase } = this.#world.settings;
-    const spelling = storesUsername(username);
-    return usernameCase === "ignored" ? spelling.toLowerCase() : spelling;
+    const { storesUsername, usernameCase } = this.#context.settings;
+    const stored = storesUsername(username);
+    return usernameCase === "ignored" ? stored.toLowerCase() : stored;
   }
 
   /** For the endpoints: stores a new invitation and sends its mail. */
@@ -293,40 +277,40 @@ export class Organization {
     return person;
   }
 
-  /** For the endpoints: forgets somebody. */
+  /** For the endpoints: removes an entry. */
   remove(person: Person): void {
     this.#people = this.#people.filter((other) => other !== person);
   }
 
   #newInvitation(username: string, access: Partial<Access>, inviterUsername: string): Person {
-    const now = this.#world.now();
+    const now = this.#context.now();
     const person: Person = {
       ...this.#newPerson(username, access),
       status: "PENDING",
-      // Recorded: two ids for one pending person, the user's usually one above the invitation's.
-      invitationId: this.#world.newId(),
-      userId: this.#world.newId(),
+      // Recorded: two ids, that of the user usually one above that of the invitation.
+      invitationId: this.#context.newId(),
+      userId: this.#context.newId(),
       // Recorded: exactly 2,592,000 s.
       expiresAt: timestamp(now + thirtyDaysMs),
       inviterUsername,
     };
-    this.#world.mails.push({ organization: this.id, username: person.username, at: timestamp(now) });
+    this.#context.mails.push({ organization: this.id, username: person.username, at: timestamp(now) });
     return person;
   }
 
   #newPerson(username: string, access: Partial<Access>) {
     const { roles = ["ORG_MEMBER"], teamIds = [], groupRoleAssignments = [] } = structuredClone(access);
     return {
-      username: this.#world.settings.storesUsername(username),
+      username: this.#context.settings.storesUsername(username),
       roles,
       teamIds,
       groupRoleAssignments,
-      createdAt: timestamp(this.#world.now()),
+      createdAt: timestamp(this.#context.now()),
     };
   }
 
   #newMember(username: string, access: Partial<Access>): Person {
-    return { ...this.#newPerson(username, access), status: "ACTIVE", userId: this.#world.newId() };
+    return { ...this.#newPerson(username, access), status: "ACTIVE", userId: this.#context.newId() };
   }
 
   #replace(person: Person): void {

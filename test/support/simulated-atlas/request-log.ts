@@ -1,35 +1,35 @@
 import { errorCodeOf } from "./answer.ts";
 import type { Delivery } from "./faults.ts";
 
-/** One request, in the order of arrival. What is not known yet, or never will be, is absent. */
+/** A received request. Fields that are not known yet, or never become known, are absent. */
 export interface LoggedRequest {
   method: string;
   /** The request target as sent, with its query. */
   path: string;
-  /** Whether the credentials were verified; false for the first leg of a digest. */
+  /** Whether the credentials were valid; false for the first request of a digest exchange. */
   authenticated: boolean;
   /** Whether the answer was a digest challenge. */
   challenge: boolean;
-  /** The public key, or the client id of the service account, that was verified. */
+  /** The public key of the API key, or the client id of the service account. */
   username?: string;
   accept?: string;
   contentType?: string;
   /** The body: parsed if it is JSON, otherwise as text. */
   body?: unknown;
-  /** The status that was sent, or was to be when the answer was lost. */
+  /** The status that was sent, or that the lost answer has. */
   status?: number;
   errorCode?: string;
-  /** What happened instead of a whole answer: "cut", "hang", or the name of the damage done. */
+  /** The fault that replaced or damaged the answer: "cut", "hang", or the name of the damage. */
   fault?: string;
 }
 
-/** One line a request: method, path, then the status and what was unusual; "…" while there is no answer yet. */
+/** The request as one line: method, path, status and fault, or "…" before the answer. */
 export function logLine({ method, path, status, challenge, fault }: LoggedRequest): string {
   const outcome = [status, challenge && "challenge", fault].filter(Boolean).join(" ");
   return `${method} ${path} ${outcome || "…"}`;
 }
 
-/** What the log says of a delivery. */
+/** The fields of the log that describe a delivery. */
 export function outcomeOf(delivery: Delivery): Partial<LoggedRequest> {
   if ("nothing" in delivery) return { fault: delivery.nothing };
   const { answer, damage } = delivery;

@@ -1,4 +1,4 @@
-/** How an answer says when to come back: documented are seconds, and that it may be absent. RFC 9110 allows a date. */
+/** The form of a Retry-After header. Documented: seconds, or no header. RFC 9110 allows a date. */
 export type RetryAfter = "seconds" | "date" | "absent";
 
 /** The Retry-After header, rounded up to whole seconds. */

@@ -4,12 +4,12 @@ import { finished, pipeline } from "node:stream/promises";
 import type { Answer } from "./answer.ts";
 import type { Damage, Delivery, Slowness } from "./faults.ts";
 
-/** Puts a delivery on the wire, whole or damaged, and says whether an answer went out. */
+/** Sends a delivery, whole or damaged, and returns whether it has an answer. */
 export async function send(response: ServerResponse, delivery: Delivery): Promise<boolean> {
-  // The client may have gone while a fault held the answer.
+  // The client may have disconnected while a fault held the answer.
   if (response.destroyed) return false;
   if ("answer" in delivery) {
-    // What is damaged, or whose client goes away, ends early.
+    // A damaged answer ends early, as does one whose client disconnects.
     await sendAnswer(response, delivery.answer, delivery.damage).catch(() => {});
     return true;
   }
@@ -48,10 +48,8 @@ function sendAnswer(
       response.socket?.destroySoon();
       break;
     case "half body":
-      head(bytes.length).write(half, cut);
-      break;
     case "all but a byte":
-      head(bytes.length).write(bytes.subarray(0, -1), cut);
+      head(bytes.length).write(damage === "half body" ? half : bytes.subarray(0, -1), cut);
       break;
     case "no last chunk":
       response.writeHead(status, headers).write(bytes, cut);

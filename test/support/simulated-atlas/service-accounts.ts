@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
+import type { Principal } from "./authentication.ts";
 import type { Organization } from "./organization.ts";
-import type { Principal } from "./principal.ts";
 import type { Settings } from "./settings.ts";
 
-/** A service account: its credentials, whose it is, and its roles there. */
+/** A service account, with its organization and its roles there. */
 export interface ServiceAccount {
   organization: Organization;
   roles: string[];
@@ -11,7 +11,7 @@ export interface ServiceAccount {
   clientSecret: string;
 }
 
-/** An access token that was handed out. Times are in ms. */
+/** An access token. Times are in ms. */
 export interface AccessToken {
   token: string;
   clientId: string;
@@ -20,20 +20,19 @@ export interface AccessToken {
   revoked: boolean;
 }
 
-/** What a test may say of a service account. */
 export interface ServiceAccountOptions {
   organization: Organization;
   /** @default ["ORG_OWNER"] */
   roles?: string[];
-  /** The client id; by default a new one that looks like Atlas's. */
+  /** The client id, by default a new one in the form of Atlas. */
   id?: string;
-  /** The client secret; by default a new one that looks like Atlas's. */
+  /** The client secret, by default a new one in the form of Atlas. */
   secret?: string;
 }
 
-/** The service accounts of all organizations, and the tokens that they hold. */
+/** The service accounts of all organizations, with their access tokens. */
 export class ServiceAccounts {
-  /** Every token that was ever handed out, oldest first. */
+  /** Every token that was issued, oldest first. */
   readonly tokens: AccessToken[] = [];
   readonly #accounts: ServiceAccount[] = [];
   readonly #settings: Settings;
@@ -62,11 +61,10 @@ export class ServiceAccounts {
     );
   }
 
-  /** Hands out a token. */
   issue({ clientId }: ServiceAccount): AccessToken {
     const issuedAt = this.#now();
     const issued: AccessToken = {
-      // Inferred: a token looks like a JWT; clients have no business in it.
+      // Inferred: a token has the form of a JWT, which clients do not read.
       token: `eyJ${randomBytes(90).toString("base64url")}`,
       clientId,
       issuedAt,
@@ -77,19 +75,19 @@ export class ServiceAccounts {
     return issued;
   }
 
-  /** Who uses a token, if it is valid. */
+  /** The service account of a token, if the token is valid. */
   verify(token: string): Principal | undefined {
     const clientId = this.tokens.find((issued) => issued.token === token && this.isActive(issued))?.clientId;
     const account = this.#accounts.find((one) => one.clientId === clientId);
     return account && { organization: account.organization, roles: account.roles, name: account.clientId };
   }
 
-  /** Whether a token can be used. */
+  /** Whether a token is valid. */
   isActive({ revoked, expiresAt }: AccessToken): boolean {
     return !revoked && this.#now() < expiresAt;
   }
 
-  /** Lets every token run out now. */
+  /** Makes every token expire now. */
   expireTokens(): void {
     for (const token of this.tokens) token.expiresAt = this.#now();
   }

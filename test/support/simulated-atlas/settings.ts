@@ -2,161 +2,93 @@ import type { InvitationThrottle } from "./invitation-throttle.ts";
 import type { RetryAfter } from "./retry-after.ts";
 import type { RateLimit } from "./token-buckets.ts";
 
-/** What nobody outside Atlas knows for certain, or what differs between organizations: tests try each. */
-export interface Settings {
-  /**
-   * Whether a nonce may be used again with the next nc, for 60 s, or is refused at its second use.
-   * @default "reusable"
-   */
-  nonces: "reusable" | "once";
+type AccessField = "roles" | "teamIds" | "groupRoleAssignments";
+
+/** The behaviour of Atlas that is unknown, or that differs between organizations, with its defaults. */
+export const defaultSettings = {
+  /** Whether a nonce is valid again with the next nc, for 60 s, or is refused at its second use. */
+  nonces: "reusable" as "reusable" | "once",
   /**
    * The answer for an invitation id that is not pending. "documented": 400 to DELETE (documented) and 404 to
    * GET and PATCH (recorded for GET); "bare": a 404 without a body.
-   * @default "documented"
    */
-  goneAnswer: "documented" | 400 | 404 | "bare";
+  goneAnswer: "documented" as "documented" | 400 | 404 | "bare",
+  /** Whether a user who accepts gets another user id. */
+  newIdOnAcceptance: false,
   /**
-   * Whether accepting gives the person another user id.
-   * @default false
+   * The answer to POST /invites for a user who is pending. "replace", the hardest for clients: 200, a new id and
+   * a second mail; "keep": 200, the old invitation unchanged and no mail; "refuse": 400.
    */
-  newIdOnAcceptance: boolean;
+  secondInvite: "replace" as "replace" | "keep" | "refuse",
   /**
-   * POST /invites for somebody already pending. "replace": 200, a new id and a second mail; "keep": 200, the
-   * old invitation unchanged and no mail; "refuse": 400.
-   * @default "replace", the cruellest
+   * The answer to POST /users for a user who is pending or active. 409 is documented; 400 was recorded for the
+   * same request on a project.
    */
-  secondInvite: "replace" | "keep" | "refuse";
+  usersConflict: 409 as 409 | 400,
   /**
-   * POST /users for somebody pending or active: 409 is documented; the same request on a project was recorded
-   * with 400.
-   * @default 409
+   * Whether the invitations API still lists an expired invitation, and answers GET for it. If so, PATCH answers
+   * 400 ALREADY_EXPIRED (a documented code) and DELETE removes it. Documented: the API returns pending
+   * invitations. Unknown: whether that excludes expired ones.
    */
-  usersConflict: 409 | 400;
-  /**
-   * Whether the invitations API still lists an invitation that has run out, and answers GET for it. If so, PATCH
-   * answers 400 ALREADY_EXPIRED (a documented code) and DELETE forgets it. Documented is that the API returns
-   * pending invitations. Unknown: whether that excludes expired ones.
-   * @default false
-   */
-  listsExpired: boolean;
+  listsExpired: false,
   /**
    * Whether the users API lists a pending invitation beside the active entry of the same address, as after the
-   * person joined by single sign-on. Unknown: whether such an invitation stays at all; here the invitations API
-   * still lists it, and both APIs still find it by its id.
-   * @default false
+   * user joined by single sign-on. Unknown: whether Atlas keeps such an invitation. Here, the invitations API
+   * lists it, and both APIs find it by its id.
    */
-  showsPendingBesideActive: boolean;
+  showsPendingBesideActive: false,
   /**
-   * Whether the users API shows somebody who is invited to a project by the deprecated project endpoint.
-   * Documented: it cannot show, update or remove them. Unknown: whether it hides them in its lists, too.
-   * @default true, the cruellest: it shows somebody whom it does not change
+   * Whether the users API shows a user who is invited to a project by the deprecated project endpoint.
+   * Documented: the API cannot show, update or remove such a user. Unknown: whether its lists do. The default is
+   * the hardest for clients: the API shows a user whom it does not change.
    */
-  showsProjectInvitations: boolean;
+  showsProjectInvitations: true,
   /**
-   * Whether the totalCount of a list of users grows by one from each page to the next, although nobody joins.
-   * Unknown: whether Atlas counts the same people that it lists.
-   * @default false
+   * Whether the totalCount of a list of users grows by one from each page to the next, although no user joins.
+   * Unknown: whether Atlas counts the same users that it lists.
    */
-  countsDiffer: boolean;
+  countsDiffer: false,
+  /** The status for an API key that is not Organization Owner. */
+  notOwnerAnswer: 401 as 401 | 403,
+  /** The error code for an API key that is not Organization Owner. Both are documented. Unknown: which applies. */
+  notOwnerCode: "NOT_ORG_OWNER" as "NOT_ORG_OWNER" | "USER_UNAUTHORIZED",
+  /** The fields that POST /invites ignores. */
+  ignoresOnCreate: [] as readonly Exclude<AccessField, "roles">[],
   /**
-   * The status for a key that is not Organization Owner.
-   * @default 401
-   */
-  notOwnerAnswer: 401 | 403;
-  /**
-   * The error code for a key that is not Organization Owner. Both are documented. Unknown: which one it is here.
-   * @default "NOT_ORG_OWNER"
-   */
-  notOwnerCode: "NOT_ORG_OWNER" | "USER_UNAUTHORIZED";
-  /**
-   * Fields that POST /invites drops without a word.
-   * @default []
-   */
-  ignoresOnCreate: readonly ("teamIds" | "groupRoleAssignments")[];
-  /**
-   * Fields that PATCH drops without a word, of invitations and of users. Documented: v1.0 names `roles` as the
-   * only field. Unknown: whether Atlas also drops `roles` that an identity provider manages. `roles` means the
+   * The fields that PATCH ignores, for invitations and for users. Documented: v1.0 names `roles` as the only
+   * field. Unknown: whether Atlas also ignores `roles` that an identity provider manages. `roles` means the
    * organization roles in both APIs.
-   * @default []
    */
-  ignoresOnUpdate: readonly ("teamIds" | "groupRoleAssignments" | "roles")[];
+  ignoresOnUpdate: [] as readonly AccessField[],
   /**
    * Whether PATCH keeps or resets the teams and the project roles that its body omits. Documented for the fields
    * of a user: they are kept. Unknown for invitations, and for a user's `roles` without `groupRoleAssignments`.
-   * @default "kept"
    */
-  omittedOnUpdate: "kept" | "reset";
+  omittedOnUpdate: "kept" as "kept" | "reset",
+  /** The organization roles that Atlas adds to those of a POST or a PATCH. Unknown: whether it adds any. */
+  addsRoles: [] as readonly string[],
+  /** Whether usernames that differ in letter case are one user. They are echoed as given either way. */
+  usernameCase: "ignored" as "ignored" | "significant",
   /**
-   * Organization roles that Atlas adds to those that a POST or a PATCH asks for. Unknown: whether it adds any.
-   * @default []
+   * The form in which Atlas stores and shows a username, such as the main address for an alias. The function has
+   * to leave its own results unchanged. Unknown: whether Atlas changes usernames.
    */
-  addsRoles: readonly string[];
+  storesUsername: (username: string): string => username,
+  /** The throttle of invitations, if there is one. */
+  invitationThrottle: undefined as InvitationThrottle | undefined,
   /**
-   * Whether usernames that differ in letter case are one person. They are echoed as given either way.
-   * @default "ignored"
+   * The buckets for the invitations and for the users of every organization. Undefined: the documented ones,
+   * which the headers report, but which refuse no request.
    */
-  usernameCase: "ignored" | "significant";
-  /**
-   * The spelling of a username that Atlas stores and answers, such as the main address for an alias. It has to
-   * leave its own results unchanged. Unknown: whether Atlas changes any spelling.
-   * @default the username as given
-   */
-  storesUsername: (username: string) => string;
-  /**
-   * The throttle of invitations, or none.
-   * @default undefined
-   */
-  invitationThrottle: InvitationThrottle | undefined;
-  /**
-   * The buckets of invitations and users in every organization. Undefined: those documented, of which the
-   * headers tell, but none of which refuses a request.
-   * @default undefined
-   */
-  rateLimit: RateLimit | undefined;
-  /**
-   * What a 429 says about when to come back.
-   * @default "seconds"
-   */
-  retryAfter: RetryAfter;
-  /**
-   * How long an access token is valid, in s.
-   * @default 3600, as documented
-   */
-  tokenLifetimeS: number;
-  /**
-   * How many valid tokens a service account may have.
-   * @default 100, as documented
-   */
-  maxActiveTokens: number;
-  /**
-   * How often a service account may ask for a token.
-   * @default 50, as documented now; it used to be 10
-   */
-  tokenRequestsPerMinute: number;
-}
-
-export const defaultSettings: Settings = {
-  nonces: "reusable",
-  goneAnswer: "documented",
-  newIdOnAcceptance: false,
-  secondInvite: "replace",
-  usersConflict: 409,
-  listsExpired: false,
-  showsPendingBesideActive: false,
-  showsProjectInvitations: true,
-  countsDiffer: false,
-  notOwnerAnswer: 401,
-  notOwnerCode: "NOT_ORG_OWNER",
-  ignoresOnCreate: [],
-  ignoresOnUpdate: [],
-  omittedOnUpdate: "kept",
-  addsRoles: [],
-  usernameCase: "ignored",
-  storesUsername: (username) => username,
-  invitationThrottle: undefined,
-  rateLimit: undefined,
-  retryAfter: "seconds",
+  rateLimit: undefined as RateLimit | undefined,
+  /** The form of the Retry-After header of a 429. */
+  retryAfter: "seconds" as RetryAfter,
+  /** How long an access token is valid, in s. Documented. */
   tokenLifetimeS: 3600,
+  /** How many valid tokens a service account may have. Documented. */
   maxActiveTokens: 100,
+  /** How often a service account may request a token. Documented; an older documentation says 10. */
   tokenRequestsPerMinute: 50,
 };
+
+export type Settings = typeof defaultSettings;

@@ -7,7 +7,8 @@ import { Api, type ApiKey, type RetirableRequest } from "./api.ts";
 import { Authentication, type ReceivedRequest } from "./authentication.ts";
 import { type Fault, type FaultMatch, Faults, type OrderedFault } from "./faults.ts";
 import { OAuthEndpoints } from "./oauth-endpoints.ts";
-import { type Mail, Organization, type World } from "./organization.ts";
+import { type Mail, Organization, type OrganizationContext } from "./organization.ts";
+import { type RequestListener, RequestListeners } from "./request-listeners.ts";
 import { type LoggedRequest, logLine, outcomeOf } from "./request-log.ts";
 import { send } from "./send.ts";
 import {
@@ -17,32 +18,31 @@ import {
   ServiceAccounts,
 } from "./service-accounts.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
-import { type RequestListener, Stages } from "./stages.ts";
 import { createTlsIdentity, type TlsIdentity } from "./tls-identity.ts";
 
-/** How a simulated Atlas starts: its clock, whether by TLS, and any setting that differs from its default. */
+/** The options of a simulated Atlas: its clock, TLS, and the settings that differ from their defaults. */
 export interface SimulatedAtlasOptions extends Partial<Settings> {
   /**
-   * The clock of everything that runs out, in ms.
+   * The clock of everything that expires, in ms.
    * @default Date.now
    */
   now?: () => number;
   /**
-   * Serve https, with a certificate of its own. Needs openssl.
+   * Whether to serve https, with a certificate of its own. Needs openssl.
    * @default false
    */
   tls?: boolean;
 }
 
-/** A stateful HTTP server on a free loopback port that speaks the parts of the Atlas API around invitations. */
+/** A stateful HTTP server on a free loopback port for the parts of the Atlas API around invitations. */
 export class SimulatedAtlas implements AsyncDisposable {
-  /** Every request since the start or since forget(), in the order of arrival. */
+  /** Every request since the start or since `forget`, in the order of arrival. */
   readonly requests: LoggedRequest[] = [];
   /** Every invitation e-mail that was sent. */
   readonly mails: Mail[] = [];
-  /** May be changed at any time; the next request sees it. */
+  /** A test may change the settings at any time; they apply to the next request. */
   readonly settings: Settings;
-  readonly #world: World;
+  readonly #context: OrganizationContext;
   readonly #organizations = new Map<string, Organization>();
   readonly #keys: ApiKey[] = [];
   readonly #accounts: ServiceAccounts;
@@ -50,13 +50,13 @@ export class SimulatedAtlas implements AsyncDisposable {
   readonly #oauth: OAuthEndpoints;
   readonly #authentication: Authentication;
   readonly #faults = new Faults();
-  readonly #stages = new Stages();
+  readonly #listeners = new RequestListeners();
   readonly #identity: TlsIdentity | undefined;
   readonly #server: Server;
 
   private constructor(now: () => number, settings: Partial<Settings>, identity: TlsIdentity | undefined) {
     this.settings = { ...defaultSettings, ...settings };
-    this.#world = { now, newId: idSource(now), settings: this.settings, mails: this.mails };
+    this.#context = { now, newId: idSource(now), settings: this.settings, mails: this.mails };
     this.#accounts = new ServiceAccounts(this.settings, now);
     this.#api = new Api(this.#organizations, this.settings, now);
     this.#oauth = new OAuthEndpoints(this.#accounts, this.settings, now);
@@ -64,11 +64,11 @@ export class SimulatedAtlas implements AsyncDisposable {
     const serve = (request: IncomingMessage, response: ServerResponse) => this.#serve(request, response);
     this.#identity = identity;
     this.#server = identity ? createTlsServer(identity, serve) : createServer(serve);
-    // A kept connection never closes under a client that is about to use it again.
+    // The server never closes a kept connection that a client is about to reuse.
     this.#server.keepAliveTimeout = 0;
   }
 
-  /** Starts a server with nothing in it. */
+  /** Starts a server without organizations. */
   static async start(options: SimulatedAtlasOptions = {}): Promise<SimulatedAtlas> {
     const { now = Date.now, tls = false, ...settings } = options;
     const atlas = new SimulatedAtlas(now, settings, tls ? await createTlsIdentity() : undefined);
@@ -82,20 +82,20 @@ export class SimulatedAtlas implements AsyncDisposable {
     return `${scheme}://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** With TLS: the PEM file of what its clients have to trust. */
+  /** With TLS: the PEM file of the certificate that clients have to trust. */
   get caPath(): string {
     if (!this.#identity) throw new Error("started without TLS");
     return this.#identity.caPath;
   }
 
   /** Adds an organization without members. */
-  addOrganization({ id = this.#world.newId(), name = "Example" } = {}): Organization {
-    const organization = new Organization(this.#world, id, name);
+  addOrganization({ id = this.#context.newId(), name = "Example" } = {}): Organization {
+    const organization = new Organization(this.#context, id, name);
     this.#organizations.set(id, organization);
     return organization;
   }
 
-  /** Adds an API key to an organization, an owner's unless told otherwise. */
+  /** Adds an API key to an organization, by default one of an owner. */
   addApiKey({
     organization,
     roles = ["ORG_OWNER"],
@@ -107,42 +107,42 @@ export class SimulatedAtlas implements AsyncDisposable {
     return key;
   }
 
-  /** Adds a service account to an organization, an owner's unless told otherwise. */
+  /** Adds a service account to an organization, by default one of an owner. */
   addServiceAccount(options: ServiceAccountOptions): ServiceAccount {
     return this.#accounts.add(options);
   }
 
-  /** Hands out an access token that nobody asked for, of a service account of its own. */
+  /** Issues an access token of a new service account, without a request. */
   addAccessToken(options: Pick<ServiceAccountOptions, "organization" | "roles">): string {
     return this.#accounts.issue(this.#accounts.add(options)).token;
   }
 
-  /** Every access token that was handed out, oldest first, with what became of it. */
+  /** All access tokens, oldest first, with their expiry and revocation. */
   get tokens(): readonly AccessToken[] {
     return this.#accounts.tokens;
   }
 
-  /** Makes every access token invalid at once. */
+  /** Makes every access token expire now. */
   expireTokens(): void {
     this.#accounts.expireTokens();
   }
 
-  /** Retires the invitations APIs from now on: both versions answer 410, to those requests or to all. */
+  /** Retires both versions of the invitations API, for all requests or for some: they answer 410. */
   sunset(isRetired: (request: RetirableRequest) => boolean = () => true): void {
     this.#api.isRetired = isRetired;
   }
 
-  /** Orders a fault for requests to come. Of several that match, the oldest strikes. */
+  /** Sets a fault for future requests. Of several faults that match, the oldest applies. */
   fail(fault: FaultMatch & Fault): OrderedFault {
     return this.#faults.order(fault);
   }
 
-  /** Watches every request at each of its stages until the function that is returned is called. */
+  /** Calls the listener for every request at each stage. Returns the function that removes the listener. */
   onRequest(listener: RequestListener): () => void {
-    return this.#stages.listen(listener);
+    return this.#listeners.add(listener);
   }
 
-  /** The requests as one line each, for comparison as a whole. */
+  /** The requests as one line each. */
   log(): string[] {
     return this.requests.map(logLine);
   }
@@ -152,7 +152,7 @@ export class SimulatedAtlas implements AsyncDisposable {
     this.requests.length = 0;
   }
 
-  /** Stops the server, closes every connection and drops the work that a fault has put off. */
+  /** Stops the server, closes every connection and drops the work that faults have delayed. */
   async stop(): Promise<void> {
     this.#faults.stop();
     const closed = new Promise((resolve) => this.#server.close(resolve));
@@ -180,39 +180,36 @@ export class SimulatedAtlas implements AsyncDisposable {
     if (text === undefined) return;
     if (text !== "") logged.body = parsedOrText(text);
 
-    const { caller, handle } = this.#receive({ method, target, headers, text });
-    if (caller !== undefined) {
-      logged.authenticated = true;
-      logged.username = caller;
-    }
+    const { username, handle } = this.#receive({ method, target, headers, text });
+    if (username !== undefined) Object.assign(logged, { authenticated: true, username });
     const cut = () => {
       logged.fault = "cut";
       response.destroy();
     };
-    if (await this.#stages.reach(logged, "arrived")) return cut();
+    if (await this.#listeners.notify(logged, "arrived")) return cut();
     const delivery = await this.#faults.deliver(logged, handle);
     Object.assign(logged, outcomeOf(delivery));
-    if (await this.#stages.reach(logged, "handled")) return cut();
-    if (await send(response, delivery)) await this.#stages.reach(logged, "answered");
+    if (await this.#listeners.notify(logged, "handled")) return cut();
+    if (await send(response, delivery)) await this.#listeners.notify(logged, "answered");
   }
 
-  /** Verifies the credentials of a request when it arrives: whose they are, and how to answer it later. */
-  #receive(request: ReceivedRequest): { caller?: string; handle: () => Answer } {
+  /** Verifies the credentials of a request on arrival. Returns their name, and the function that does the work. */
+  #receive(request: ReceivedRequest): { username?: string; handle: () => Answer } {
     const { method, target, headers, text } = request;
     if (target.startsWith("/api/oauth/")) {
       const account = this.#oauth.verify(headers);
       const handle = () => answerOf(() => this.#oauth.answer(request));
-      return { ...(account && { caller: account.clientId }), handle };
+      return { ...(account && { username: account.clientId }), handle };
     }
     const principal = this.#authentication.verify(request);
     if ("refused" in principal) return { handle: () => principal.refused };
     const handle = () =>
       this.#api.answer({ method, url: new URL(target, this.url), headers, text, principal });
-    return { caller: principal.name, handle };
+    return { username: principal.name, handle };
   }
 }
 
-/** Ids of 24 hexadecimal digits, each greater than the one before as long as the clock does not run back. */
+/** Returns ids of 24 hexadecimal digits, each greater than the one before unless the clock is set back. */
 function idSource(now: () => number): () => string {
   const machine = randomBytes(5).toString("hex");
   let count = randomInt(0xf00000);
@@ -223,7 +220,7 @@ function idSource(now: () => number): () => string {
 const randomLetters = (length: number) =>
   Array.from({ length }, () => String.fromCharCode(randomInt(97, 123))).join("");
 
-/** The whole body, or undefined if the client went away while sending it. */
+/** The whole body, or undefined if the client disconnects before its end. */
 async function readText(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   try {

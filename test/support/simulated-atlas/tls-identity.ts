@@ -4,20 +4,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-/** What a server needs to speak TLS, and what its clients need to trust it. */
+/** The key and the certificate of a TLS server. */
 export interface TlsIdentity {
   key: string;
   cert: string;
-  /** The file to trust, such as by NODE_EXTRA_CA_CERTS. */
+  /** The file of the certificate, for clients that trust it, such as by NODE_EXTRA_CA_CERTS. */
   caPath: string;
-  /** Removes the file. */
+  /** Removes the file of the certificate. */
   remove: () => Promise<void>;
 }
 
-// The real names are there for a proxy that leads them to a simulator.
+// The names of Atlas are for a proxy that routes them to a simulator.
 const names = ["IP:127.0.0.1", "DNS:localhost", "DNS:cloud.mongodb.com", "DNS:cloud.mongodbgov.com"];
 
-/** Makes a certificate that signs itself, with openssl, in a temporary folder that does not keep its key. */
+/** Makes a self-signed certificate with openssl in a temporary folder. The key is removed from the folder. */
 export async function createTlsIdentity(): Promise<TlsIdentity> {
   const folder = await mkdtemp(join(tmpdir(), "simulated-atlas-"));
   const keyPath = join(folder, "key.pem");

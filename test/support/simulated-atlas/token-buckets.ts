@@ -29,12 +29,12 @@ export class TokenBuckets {
     this.#now = now;
   }
 
-  /** Serves a request at the cost of one from a bucket, or answers 429 if the bucket is empty. */
+  /** Takes one from a bucket and serves the request, or answers 429 if the bucket is empty. */
   spend(name: string, path: string, serve: () => Answer): Answer {
     const bucket = this.#refilled(name);
     const isEmpty = bucket.left === 0;
     bucket.left = Math.max(0, bucket.left - 1);
-    // Recorded: they are on successes, too, and count down across methods.
+    // Recorded: successes have them, too, and they count down across methods.
     const headers = {
       "RateLimit-Limit": String(bucket.limit.capacity),
       "RateLimit-Remaining": String(bucket.left),

@@ -1,15 +1,13 @@
 import { type Answer, refusal } from "./answer.ts";
 import {
-  type Call,
-  parseAssignments,
+  accessOnCreate,
+  accessOnUpdate,
+  type EndpointRequest,
+  parseAccess,
   parseFields,
-  parseRoles,
-  parseTeamIds,
   parseUsername,
-  presentAccess,
-} from "./call.ts";
-import type { Access, MembershipStatus, Organization, Person } from "./organization.ts";
-import { accessOnCreate, accessOnUpdate } from "./stored-access.ts";
+} from "./endpoint-request.ts";
+import type { MembershipStatus, Organization, Person } from "./organization.ts";
 
 const allStatuses: readonly MembershipStatus[] = [
   "ACTIVE",
@@ -17,31 +15,30 @@ const allStatuses: readonly MembershipStatus[] = [
   "INVITATION_EXPIRED",
   "INVITATION_REJECTED",
 ];
-// Documented: who expired or rejected is shown only when asked for.
-const shownByDefault: readonly MembershipStatus[] = ["ACTIVE", "PENDING"];
+// Documented: a request has to ask for expired and rejected users.
+const defaultStatuses: readonly MembershipStatus[] = ["ACTIVE", "PENDING"];
 
 /** `/orgs/{orgId}/users[/{userId}]`, version 2025-02-19. */
-export function serveUsers(call: Call): Answer {
-  const { method, organization, id } = call;
+export function serveUsers(request: EndpointRequest): Answer {
+  const { method, organization, id, url } = request;
   if (id === undefined) {
-    if (method === "GET") return listUsers(call);
-    if (method === "POST") return createUser(call);
+    if (method === "GET") return listUsers(request);
+    if (method === "POST") return createUser(request);
   } else {
-    if (method === "GET")
-      return { status: 200, body: userView(organization, storedUser(call, askedStatuses(call.url))) };
-    if (method === "PATCH") return updateUser(call);
-    if (method === "DELETE") return removeUser(call);
+    if (method === "GET") return answerWith(200, organization, storedUser(request, requestedStatuses(url)));
+    if (method === "PATCH") return updateUser(request);
+    if (method === "DELETE") return removeUser(request);
   }
   return { status: 405 };
 }
 
-function listUsers(call: Call): Answer {
-  const { organization, url, settings } = call;
-  const statuses = askedStatuses(url);
+function listUsers(request: EndpointRequest): Answer {
+  const { organization, url, settings } = request;
+  const statuses = requestedStatuses(url);
   const username = url.searchParams.get("username");
-  const itemsPerPage = askedNumber(url, "itemsPerPage", 100, 500);
-  const pageNum = askedNumber(url, "pageNum", 1, Number.MAX_SAFE_INTEGER);
-  const found = listedPeople(call)
+  const itemsPerPage = requestedNumber(url, "itemsPerPage", 100, 500);
+  const pageNum = requestedNumber(url, "pageNum", 1, Number.MAX_SAFE_INTEGER);
+  const found = listedPeople(request)
     .filter(({ status }) => statuses.includes(status))
     .filter((person) => username === null || organization.sameUsername(person.username, username));
   const page = found.slice((pageNum - 1) * itemsPerPage, pageNum * itemsPerPage);
@@ -55,18 +52,13 @@ function listUsers(call: Call): Answer {
   const links = [link("self", pageNum)];
   if (pageNum > 1) links.push(link("previous", pageNum - 1));
   if (pageNum * itemsPerPage < found.length) links.push(link("next", pageNum + 1));
-  const counts = url.searchParams.get("includeCount") !== "false";
-  return {
-    status: 200,
-    body: {
-      links,
-      results: page.map((person) => userView(organization, person)),
-      ...(counts && { totalCount: found.length + (settings.countsDiffer ? pageNum - 1 : 0) }),
-    },
-  };
+  const results = page.map((person) => userView(organization, person));
+  if (url.searchParams.get("includeCount") === "false") return { status: 200, body: { links, results } };
+  const totalCount = found.length + (settings.countsDiffer ? pageNum - 1 : 0);
+  return { status: 200, body: { links, results, totalCount } };
 }
 
-function listedPeople({ organization, settings }: Call): readonly Person[] {
+function listedPeople({ organization, settings }: EndpointRequest): readonly Person[] {
   const people = organization.stored().filter(({ project }) => !project || settings.showsProjectInvitations);
   if (settings.showsPendingBesideActive) return people;
   const keyOf = ({ username }: Person) => organization.usernameKey(username);
@@ -74,50 +66,49 @@ function listedPeople({ organization, settings }: Call): readonly Person[] {
   return people.filter((person) => person.status !== "PENDING" || !members.has(keyOf(person)));
 }
 
-function createUser({ organization, body, caller, settings }: Call): Answer {
+function createUser({ organization, body, principal, settings }: EndpointRequest): Answer {
   const fields = parseFields(body, ["username", "roles", "teamIds"], ["username", "roles"]);
   const username = parseUsername(fields.username);
-  const access = accessOnCreate(parseAccess(fields, organization), settings);
-  const known = organization.storedPerson(username);
-  // Documented: who expired or rejected is replaced.
-  if (known?.status === "PENDING" || known?.status === "ACTIVE") {
+  const access = accessOnCreate(parseUserAccess(fields, organization), settings);
+  const existing = organization.storedPerson(username);
+  // Documented: Atlas replaces a user who is expired or rejected.
+  if (existing && defaultStatuses.includes(existing.status)) {
     const code = settings.usersConflict === 409 ? "USER_ALREADY_EXISTS" : "USER_ALREADY_IN_ORG";
-    throw refusal(settings.usersConflict, code, `A user with username ${username} already exists.`, [
-      username,
-    ]);
+    const detail = `A user with username ${username} already exists.`;
+    throw refusal(settings.usersConflict, code, detail, [username]);
   }
-  return {
-    status: 201,
-    body: userView(organization, organization.storeInvitation(username, access, caller)),
-  };
+  return answerWith(201, organization, organization.storeInvitation(username, access, principal));
 }
 
-function updateUser(call: Call): Answer {
-  const person = changeableUser(call);
-  const fields = parseFields(call.body, ["roles", "teamIds"]);
+function updateUser(request: EndpointRequest): Answer {
+  const { organization, body, settings } = request;
+  const person = changeableUser(request);
+  const fields = parseFields(body, ["roles", "teamIds"]);
   // Documented: an empty list resets.
-  Object.assign(person, accessOnUpdate(parseAccess(fields, call.organization), call.settings));
-  return { status: 200, body: userView(call.organization, person) };
+  Object.assign(person, accessOnUpdate(parseUserAccess(fields, organization), settings));
+  return answerWith(200, organization, person);
 }
 
-function removeUser(call: Call): Answer {
-  // Documented: this cancels an invitation, and it removes a member just as well.
-  call.organization.remove(changeableUser(call));
+function removeUser(request: EndpointRequest): Answer {
+  // Documented: this cancels an invitation, and it removes a member.
+  request.organization.remove(changeableUser(request));
   return { status: 204 };
 }
 
-function storedUser(call: Call, statuses: readonly MembershipStatus[]): Person {
-  const { organization, id = "", settings } = call;
+function storedUser(
+  { organization, id = "", settings }: EndpointRequest,
+  statuses: readonly MembershipStatus[],
+): Person {
   const person = organization.stored().find(({ userId }) => userId === id);
   if (!person) throw refusal(404, "USER_NOT_FOUND", `No user with ID ${id} exists.`, [id]);
-  if (!statuses.includes(person.status)) throw notInOrganization(id);
-  if (person.project && !settings.showsProjectInvitations) throw notInOrganization(id);
+  const isHidden = person.project && !settings.showsProjectInvitations;
+  if (isHidden || !statuses.includes(person.status)) throw notInOrganization(id);
   return person;
 }
 
-function changeableUser(call: Call): Person {
-  const person = storedUser(call, shownByDefault);
-  // Documented: who is invited by the deprecated project endpoint is not updated or removed. Inferred: the code.
+function changeableUser(request: EndpointRequest): Person {
+  const person = storedUser(request, defaultStatuses);
+  // Documented: no update or removal for an invitation by the deprecated project endpoint. Inferred: the code.
   if (person.project) throw notInOrganization(person.userId);
   return person;
 }
@@ -125,21 +116,20 @@ function changeableUser(call: Call): Person {
 const notInOrganization = (id: string) =>
   refusal(404, "USER_NOT_IN_ORG", `User ${id} is not in the organization.`, [id]);
 
-function askedStatuses(url: URL): readonly MembershipStatus[] {
+function requestedStatuses(url: URL): readonly MembershipStatus[] {
   const many = url.searchParams.getAll("orgMembershipStatuses");
   const one = url.searchParams.getAll("orgMembershipStatus");
+  const requested = [...many, ...one];
+  const isUnknown = (status: string) => !allStatuses.some((known) => known === status);
   // Documented: at most four, and not together with the older singular.
-  if (many.length > 4 || (many.length > 0 && one.length > 0)) throw invalidQuery("orgMembershipStatuses");
-  const asked = [...many, ...one];
-  for (const status of asked) {
-    if (!allStatuses.some((known) => known === status)) throw invalidQuery("orgMembershipStatuses");
+  if (many.length > 4 || (many.length > 0 && one.length > 0) || requested.some(isUnknown)) {
+    throw invalidQuery("orgMembershipStatuses");
   }
-  return asked.length > 0 ? allStatuses.filter((status) => asked.includes(status)) : shownByDefault;
+  return requested.length > 0 ? allStatuses.filter((status) => requested.includes(status)) : defaultStatuses;
 }
 
-function askedNumber(url: URL, name: string, byDefault: number, max: number): number {
-  const text = url.searchParams.get(name);
-  if (text === null) return byDefault;
+function requestedNumber(url: URL, name: string, byDefault: number, max: number): number {
+  const text = url.searchParams.get(name) ?? String(byDefault);
   const number = Number(text);
   if (!/^\d+$/.test(text) || number < 1 || number > max) throw invalidQuery(name);
   return number;
@@ -148,50 +138,41 @@ function askedNumber(url: URL, name: string, byDefault: number, max: number): nu
 const invalidQuery = (name: string) =>
   refusal(400, "INVALID_QUERY_PARAMETER", `The query parameter ${name} is not valid.`, [name]);
 
-function parseAccess(fields: Record<string, unknown>, organization: Organization): Partial<Access> {
-  const roles =
-    fields.roles === undefined
-      ? undefined
-      : parseFields(fields.roles, ["orgRoles", "groupRoleAssignments"], ["orgRoles"]);
-  const assignments = roles?.groupRoleAssignments;
-  return presentAccess({
-    roles: roles && parseRoles(roles.orgRoles, "orgRoles", "ORG"),
-    teamIds: fields.teamIds === undefined ? undefined : parseTeamIds(fields.teamIds, organization),
-    groupRoleAssignments:
-      assignments === undefined ? undefined : parseAssignments(assignments, "groupRoles", organization),
-  });
+function parseUserAccess({ roles, teamIds }: Record<string, unknown>, organization: Organization) {
+  const { orgRoles, groupRoleAssignments } =
+    roles === undefined ? {} : parseFields(roles, ["orgRoles", "groupRoleAssignments"], ["orgRoles"]);
+  const access = { roles: orgRoles, teamIds, groupRoleAssignments };
+  return parseAccess(access, { roles: "orgRoles", groupRoles: "groupRoles" }, organization);
 }
 
+const answerWith = (status: number, organization: Organization, person: Person): Answer => ({
+  status,
+  body: userView(organization, person),
+});
+
 function userView(organization: Organization, person: Person) {
+  const { userId, status, roles: orgRoles, groupRoleAssignments, teamIds, username } = person;
+  const assignments = groupRoleAssignments.map(({ groupId, roles }) => ({ groupId, groupRoles: roles }));
   const common = {
-    id: person.userId,
-    orgMembershipStatus: person.status,
-    roles: {
-      groupRoleAssignments: person.groupRoleAssignments.map(({ groupId, roles }) => ({
-        groupId,
-        groupRoles: roles,
-      })),
-      orgRoles: person.roles,
-    },
-    teamIds: person.teamIds,
-    username: person.username,
+    id: userId,
+    orgMembershipStatus: status,
+    roles: { groupRoleAssignments: assignments, orgRoles },
+    teamIds,
+    username,
   };
-  if (person.status === "ACTIVE") {
-    return organization.shown(person, {
-      ...common,
-      country: "IE",
-      createdAt: person.createdAt,
-      firstName: "First",
-      lastAuth: person.createdAt,
-      lastName: "Last",
-      mobileNumber: null,
-    });
-  }
-  return organization.shown(person, {
-    ...common,
+  const account = {
+    country: "IE",
+    createdAt: person.createdAt,
+    firstName: "First",
+    lastAuth: person.createdAt,
+    lastName: "Last",
+    mobileNumber: null,
+  };
+  const invitation = {
     invitationCreatedAt: person.createdAt,
     // Documented: null after a rejection.
     invitationExpiresAt: person.expiresAt ?? null,
     inviterUsername: person.inviterUsername,
-  });
+  };
+  return organization.rewritten(person, { ...common, ...(status === "ACTIVE" ? account : invitation) });
 }

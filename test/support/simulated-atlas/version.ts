@@ -1,19 +1,19 @@
 import { refusal } from "./answer.ts";
 
-/** An endpoint family of the versioned API: the date of its only version, `YYYY-MM-DD`. */
+/** A resource version: `YYYY-MM-DD`. */
 export type VersionDate = `${number}-${number}-${number}`;
 
-/** Refuses an Accept header of the unversioned API that has no room for JSON. */
+/** The content type of the unversioned API. Refuses an Accept header that excludes JSON. */
 export function negotiateJson(accept: string | undefined): string {
   if (accept === undefined || /application\/json|application\/\*|\*\/\*/.test(accept))
     return "application/json";
   throw notAcceptable(accept);
 }
 
-/** Resolves the date asked for down to the version there is, and returns the content type of the answer. */
+/** The content type of a version that is not newer than the date in the Accept header. */
 export function negotiateVersion(accept: string | undefined, version: VersionDate): string {
   const asked = accept?.match(/application\/vnd\.atlas\.([^+;,\s]*)\+json/)?.[1];
-  // Documented: no version, or one that is not there, is 406. A name such as "preview" is not there.
+  // Documented: 406 for no version and for an unknown one, such as "preview".
   if (asked === undefined || !/^\d/.test(asked)) throw notAcceptable(accept);
   if (!isDate(asked)) {
     throw refusal(400, "INVALID_VERSION_DATE", `${asked} is not a version date.`, [asked]);

@@ -1,8 +1,8 @@
-/** Counts events in the window of time that ends now. All times are in ms. */
+/** Counts the events in a window of time that ends now. All times are in ms. */
 export class SlidingWindow {
   #times: number[] = [];
 
-  /** How long it takes until one more event fits: 0 if it fits now. */
+  /** The time until one more event fits, 0 if it fits now. */
   waitMs(now: number, limit: number, lengthMs: number): number {
     this.#times = this.#times.filter((time) => now - time < lengthMs);
     if (this.#times.length < limit) return 0;

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { systemClock } from "../../../provider/atlas/clock.ts";
 import { Transport } from "../../../provider/atlas/transport.ts";
 import * as provider from "../../../provider/dynamic/org-invitation-provider.ts";
-import { formsOf } from "../../engine/stored-texts.ts";
+import { formsOf } from "../../support/secret-forms.ts";
 import type { Fault, FaultMatch } from "../../support/simulated-atlas/faults.ts";
 import type { Organization } from "../../support/simulated-atlas/organization.ts";
 import { SimulatedAtlas } from "../../support/simulated-atlas/simulated-atlas.ts";

@@ -3,7 +3,7 @@ import { APIS, type Api, ada, type FixtureOptions, newAddress, timedFixture } fr
 
 /*
  * The harm that no client of these APIs can prevent. Each test shows the harm within its bound, and that there is none
- * beyond the bound. The simulation tolerates the same harm and no other: see simulation/known-edges.ts.
+ * beyond the bound. The simulation tolerates the same harm and no other: see test/simulation/known-edges.ts.
  */
 
 const [, v2, users] = APIS as [Api, Api, Api];

@@ -1,4 +1,4 @@
-module pulumi-atlas-invitations/test/engine/language-host
+module pulumi-engine/language-host
 
 go 1.23
 

@@ -1,4 +1,4 @@
-module pulumi-atlas-invitations/test/engine/pulumi
+module pulumi-engine/pulumi
 
 go 1.25.11
 

@@ -1,0 +1,142 @@
+import { describe, expect, it } from "vitest";
+import { lineWith, PHRASES } from "../support/message-phrases.ts";
+import { ADA, failure, PROVIDER, startHost, TEAM } from "./host-fixture.ts";
+
+// The access of a person without teams and project roles.
+const none = { teamIds: [], groupRoleAssignments: [] };
+
+describe.concurrent("a resource", () => {
+  it("is created, read, updated, deleted and read as gone, and nothing is printed", async () => {
+    await using fixture = await startHost();
+    const { host, organization, key, atlas } = fixture;
+    const groupRoleAssignments = [{ groupId: "5f0000000000000000000002", roles: ["GROUP_OWNER"] }];
+    const inputs = fixture.inputs({ teamIds: [TEAM], groupRoleAssignments });
+    const { id, properties } = await host.create(inputs);
+    const invited = organization.find(ADA);
+    expect(invited).toMatchObject({ invitationId: id, status: "PENDING", roles: ["ORG_MEMBER"] });
+    expect(properties).toEqual({
+      ...inputs,
+      status: "PENDING",
+      invitationId: id,
+      createdAt: invited?.createdAt,
+      expiresAt: invited?.expiresAt,
+      inviterUsername: key.publicKey,
+      orgName: organization.name,
+    });
+    expect(fixture.requests()).toEqual(["GET invites 200", "GET users 200", "POST invites 200"]);
+
+    const found = { roles: ["ORG_OWNER"], teamIds: ["5f0000000000000000000003"] };
+    organization.change(ADA, found);
+    expect(await host.read(id, properties)).toEqual({
+      id,
+      properties: { ...properties, ...found },
+      inputs: { ...inputs, ...found },
+    });
+    expect(fixture.requests()).toEqual(["GET invites 200"]);
+
+    const retain = { ...found, onAccepted: "retain" };
+    const retained = await host.update(id, { ...properties, ...found }, { ...inputs, ...retain });
+    expect(retained).toEqual({ ...properties, ...retain });
+    expect(fixture.requests()).toEqual([]);
+
+    const access = { roles: ["ORG_READ_ONLY"], ...none };
+    const updated = await host.update(id, retained, { ...inputs, onAccepted: "retain", ...access });
+    expect(updated).toEqual({ ...properties, onAccepted: "retain", ...access, __declared: none });
+    expect(atlas.requests.at(-1)?.body).toEqual(access);
+    expect(organization.users).toEqual([{ ...invited, ...access }]);
+    expect(fixture.requests()).toEqual([`PATCH invites/${id} 200`]);
+
+    await host.delete(id, updated);
+    expect(organization.users).toEqual([]);
+    expect(fixture.requests()).toEqual([`DELETE invites/${id} 204`]);
+    expect(await host.read(id, updated)).toEqual({
+      id: "",
+      properties: { __provider: PROVIDER },
+      inputs: undefined,
+    });
+    expect(atlas.mails).toHaveLength(1);
+    expect(await fixture.output()).toEqual({ stdout: "", stderr: "" });
+  });
+
+  it("is read by its inputs alone, as for a get", async () => {
+    await using fixture = await startHost();
+    const { invitationId: id = "", createdAt, expiresAt } = fixture.organization.invite(ADA);
+    const inputs = fixture.inputs();
+    const output = { status: "PENDING", invitationId: id, createdAt, expiresAt, orgName: "Example" };
+    expect(await fixture.host.read(id, {}, inputs)).toEqual({
+      id,
+      properties: { ...inputs, ...none, ...output, inviterUsername: "owner@example.com" },
+      inputs,
+    });
+  });
+
+  it("is stored although its creation was not completed, and completed by an update or deleted", async () => {
+    await using fixture = await startHost();
+    const { atlas, host, organization } = fixture;
+    const inputs = fixture.inputs({ teamIds: [TEAM] });
+    // The simulated Atlas drops the team, and refuses the request that adds it.
+    atlas.settings.ignoresOnCreate = ["teamIds"];
+    atlas.fail({ method: "PATCH", status: 403, body: { errorCode: "NOT_ORG_OWNER", detail: "No owner." } });
+    const { code, message, partial } = await failure(host.create(inputs));
+    const { id = "", properties = {}, reasons } = partial ?? {};
+    const { invitationId, createdAt, expiresAt } = organization.find(ADA) ?? {};
+    expect({ code, id, properties, reasons }).toEqual({
+      code: 2,
+      id: invitationId,
+      properties: {
+        ...fixture.inputs(),
+        ...none,
+        __declared: { teamIds: [TEAM] },
+        status: "PENDING",
+        invitationId,
+        createdAt,
+        expiresAt,
+        inviterUsername: fixture.key.publicKey,
+        orgName: "Example",
+      },
+      // The engine shows the reasons in place of the message.
+      reasons: [message],
+    });
+    expect(message).toMatch(lineWith(ADA, organization.id, PHRASES.incomplete, "NOT_ORG_OWNER"));
+
+    fixture.requests();
+    const updated = await host.update(id, properties, inputs);
+    const { __declared, ...complete } = properties;
+    expect(updated).toEqual({ ...complete, teamIds: [TEAM] });
+    expect(organization.users).toMatchObject([{ invitationId: id, teamIds: [TEAM] }]);
+    // The request has to repeat the roles, so they are looked up first.
+    expect(fixture.requests()).toEqual(["GET invites 200", `PATCH invites/${id} 200`]);
+    expect(atlas.mails).toHaveLength(1);
+
+    await host.delete(id, properties);
+    expect(organization.users).toEqual([]);
+  });
+
+  it("fails with messages for the engine, and one short line on stderr for an error of delete or read", async () => {
+    await using fixture = await startHost();
+    const { host, organization, atlas } = fixture;
+    const state = fixture.state(organization.invite(ADA));
+    const id = String(state.invitationId);
+    organization.accept(ADA);
+    const asOwner = fixture.inputs({ roles: ["ORG_OWNER"] });
+    const choices = ["onAccepted", '"retain"', '"manage"'];
+    for (const [call, ...parts] of [
+      [() => host.create(fixture.inputs()), PHRASES.alreadyMember, ...choices],
+      [() => host.update(id, state, asOwner), PHRASES.acceptedChange, ...choices],
+      [() => host.delete(id, state), PHRASES.acceptedDelete, ...choices],
+    ] as const) {
+      const { code, partial, message } = await failure(call());
+      expect({ code, partial }).toEqual({ code: 2, partial: undefined });
+      expect(message).toMatch(lineWith(ADA, organization.id, ...parts));
+    }
+    atlas.fail({ method: "GET", status: 403, body: { errorCode: "ORG_REQUIRES_ACCESS_LIST" } });
+    const { message } = await failure(host.read(id, state));
+    expect(message).toMatch(
+      lineWith(ADA, PHRASES.unknownMembership, "answered 403 ORG_REQUIRES_ACCESS_LIST"),
+    );
+    expect(organization.users).toMatchObject([{ username: ADA, status: "ACTIVE", roles: ["ORG_MEMBER"] }]);
+    const { stdout, stderr } = await fixture.output();
+    expect(stdout).toBe("");
+    expect(stderr).toMatch(/^OrgInvitation delete.*\nOrgInvitation read.*\n$/);
+  });
+});

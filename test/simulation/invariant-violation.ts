@@ -1,4 +1,0 @@
-/** What must never happen has happened. */
-export class Violation extends Error {
-  override readonly name = "Violation";
-}

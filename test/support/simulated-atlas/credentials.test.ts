@@ -1,0 +1,222 @@
+import { execFile } from "node:child_process";
+import { readdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import { promisify } from "node:util";
+import { describe, expect, test } from "vitest";
+import type { SimulatedAtlasOptions } from "./simulated-atlas.ts";
+import { type DigestParameters, digestHeader, nonceOf, startAtlas } from "./test-client.ts";
+
+describe("digest", () => {
+  async function start(options?: SimulatedAtlasOptions) {
+    const fixture = await startAtlas(options);
+    const path = `/api/atlas/v1.0${fixture.invites}`;
+    const getChallenge = async () => (await fixture.client.send("GET", path)).headers;
+    /** Answers a challenge, and returns the status and the headers. */
+    const answer = async (challenge: Headers, given: Partial<DigestParameters> = {}, target = path) => {
+      const Authorization = digestHeader(challenge, fixture.key, { method: "GET", uri: path, ...given });
+      return fixture.client.send("GET", target, { headers: { Authorization } });
+    };
+    return { ...fixture, path, getChallenge, answer, challenge: await getChallenge() };
+  }
+
+  test("accepts curl, and logs both requests", async () => {
+    await using fixture = await start();
+    const { publicKey, privateKey } = fixture.key;
+    const { invitationId } = fixture.organization.invite("ada@example.com");
+    const path = `${fixture.path}/${invitationId}`;
+    fixture.atlas.forget();
+
+    const command = ["--silent", "--digest", "--user", `${publicKey}:${privateKey}`, "--request", "DELETE"];
+    await promisify(execFile)("curl", [...command, fixture.atlas.url + path]);
+
+    expect(fixture.organization.users).toEqual([]);
+    const common = { method: "DELETE", path, accept: "*/*" };
+    const refused = { authenticated: false, challenge: true, status: 401, errorCode: "UNEXPECTED_ERROR" };
+    expect(fixture.atlas.requests).toEqual([
+      { ...common, ...refused },
+      { ...common, authenticated: true, challenge: false, username: publicKey, status: 204 },
+    ]);
+    expect(fixture.atlas.log()).toEqual([`DELETE ${path} 401 challenge`, `DELETE ${path} 204`]);
+  });
+
+  test("sends the recorded challenge, whichever credentials are wrong", async () => {
+    await using fixture = await start();
+    const unknownKey = { ...fixture.key, publicKey: "abcdefgh" };
+    const Authorization = digestHeader(fixture.challenge, unknownKey, { method: "GET", uri: fixture.path });
+
+    for (const headers of [{}, { Authorization }, { Authorization: "Basic YTpi" }]) {
+      const response = await fixture.client.send("GET", fixture.path, { headers });
+      expect(response.headers.get("www-authenticate")).toMatch(
+        /^Digest realm="MMS Public API", domain="", nonce="[A-Za-z0-9+/]{32}", algorithm=MD5, qop="auth", stale=false$/,
+      );
+      expect(response.text).toBe(
+        '{"error":401,"reason":"Unauthorized","detail":"You are not authorized for this resource.","errorCode":"UNEXPECTED_ERROR"}',
+      );
+    }
+  });
+
+  test.each<[string, Partial<DigestParameters>, target?: string]>([
+    ["a count of zero", { nc: "00000000" }],
+    ["a count that is not eight digits long", { nc: "1" }],
+    ["a count that is not hexadecimal", { nc: "0000000g" }],
+    ["the path of another request", { uri: "/api/atlas/v1.0/orgs/other/invites" }],
+    ["a path without the query", {}, "?pretty=true"],
+    ["the method of another request", { method: "DELETE" }],
+    ["another realm", { realm: "Other" }],
+    ["another quality of protection", { qop: "auth-int" }],
+    ["an empty client nonce", { cnonce: "" }],
+    ["a wrong response", { response: "0".repeat(32) }],
+  ])("refuses %s, and does not use up the nonce", async (_, given, query = "") => {
+    await using fixture = await start({ nonces: "once" });
+
+    const { status, headers } = await fixture.answer(fixture.challenge, given, fixture.path + query);
+    expect([status, headers.get("www-authenticate")?.includes("nonce=")]).toEqual([401, true]);
+    expect((await fixture.answer(fixture.challenge)).status).toBe(200);
+  });
+
+  test("refuses a nonce that it did not issue", async () => {
+    await using fixture = await start();
+    const challenge = new Headers({ "WWW-Authenticate": `Digest nonce="${"A".repeat(32)}"` });
+
+    expect((await fixture.answer(challenge)).status).toBe(401);
+  });
+
+  test.each<[SimulatedAtlasOptions["nonces"], string[], number[]]>([
+    ["reusable", ["0000000B", "00000001", "0000000b", "00000002"], [200, 200, 401, 200]],
+    ["once", ["00000001", "00000002"], [200, 401]],
+  ])("accepts each count of a nonce at most once (%s)", async (nonces = "once", counts, statuses) => {
+    await using fixture = await start({ nonces });
+
+    const answers = [];
+    for (const nc of counts) answers.push(await fixture.answer(fixture.challenge, { nc }));
+
+    expect(answers.map(({ status }) => status)).toEqual(statuses);
+    const { headers } = answers[statuses.indexOf(401)] ?? {};
+    expect(headers?.get("www-authenticate")).toContain("stale=false");
+    expect(nonceOf(headers ?? new Headers())).not.toBe(nonceOf(fixture.challenge));
+  });
+
+  test("declares a nonce stale after 60 s", async () => {
+    let now = 0;
+    await using fixture = await start({ now: () => now });
+
+    now = 60_000;
+    expect((await fixture.answer(fixture.challenge)).status).toBe(200);
+    now = 60_001;
+    const { status, headers } = await fixture.answer(fixture.challenge, { nc: "00000002" });
+    expect([status, headers.get("www-authenticate")?.includes("stale=true")]).toEqual([401, true]);
+    expect((await fixture.answer(headers)).status).toBe(200);
+  });
+});
+
+describe("OAuth", () => {
+  const tokenPath = "/api/oauth/token";
+  const revokePath = "/api/oauth/revoke";
+  const grant = "grant_type=client_credentials";
+
+  async function start(options?: SimulatedAtlasOptions) {
+    const clock = { now: 0 };
+    const fixture = await startAtlas({ now: () => clock.now, ...options });
+    const account = fixture.atlas.addServiceAccount({ organization: fixture.organization });
+    const post = (path = tokenPath, body = grant, headers: Record<string, string> = {}, from = account) => {
+      const credentials = Buffer.from(`${from.clientId}:${from.clientSecret}`).toString("base64");
+      const own = {
+        Authorization: `Basic ${credentials}`,
+        "Content-Type": "application/x-www-form-urlencoded",
+      };
+      return fixture.client.send("POST", path, { body, headers: { ...own, ...headers } });
+    };
+    const use = (token: string, path = `/api/atlas/v2${fixture.invites}`) => {
+      const headers = { Accept: "application/vnd.atlas.2025-03-12+json", Authorization: `Bearer ${token}` };
+      return fixture.client.send("GET", path, { headers });
+    };
+    return { ...fixture, clock, account, post, use };
+  }
+
+  test("issues a token that is valid until it expires or is revoked", async () => {
+    await using fixture = await start({ tokenLifetimeS: 60 });
+    const { atlas, organization, clock, account, post, use } = fixture;
+    organization.accessList = ["127.0.0.1"];
+
+    const { body } = await post();
+    expect(body).toEqual({ access_token: expect.any(String), expires_in: 60, token_type: "Bearer" });
+    clock.now = 59_999;
+    expect((await use(body.access_token)).status).toBe(200);
+    clock.now = 60_000;
+    const refused = await use(body.access_token);
+    expect([refused.status, refused.text, refused.headers.get("www-authenticate")]).toEqual([
+      401,
+      "",
+      "Bearer",
+    ]);
+    const token: string = (await post()).body.access_token;
+    organization.accessList = [];
+    expect((await use(token)).body.errorCode).toBe("ORG_REQUIRES_ACCESS_LIST");
+    expect(await post(revokePath, `token=${token}`)).toMatchObject({ status: 200, text: "" });
+    expect((await use(token)).status).toBe(401);
+
+    const issued = { token, clientId: account.clientId, issuedAt: 60_000, expiresAt: 120_000, revoked: true };
+    expect(atlas.tokens.at(-1)).toEqual(issued);
+    const verified = { authenticated: true, username: account.clientId };
+    expect(atlas.requests.at(0)).toMatchObject({ path: tokenPath, body: grant, ...verified });
+    expect(atlas.requests.at(1)).toMatchObject({ status: 200, ...verified });
+    expect(atlas.requests.at(-1)).toMatchObject({ authenticated: false, challenge: false });
+  });
+
+  test("accepts no token for the unversioned API, or for another organization", async () => {
+    await using fixture = await start();
+    const { atlas, token, use } = fixture;
+    const foreign = atlas.addAccessToken({ organization: atlas.addOrganization() });
+
+    expect((await use(token, `/api/atlas/v1.0${fixture.invites}`)).status).toBe(401);
+    expect(atlas.requests.at(-1)?.challenge).toBe(true);
+    expect((await use(foreign)).body.errorCode).toBe("USER_CANNOT_ACCESS_ORG");
+    // A service account cannot revoke the tokens of another one, and gets no error.
+    expect((await fixture.post(revokePath, `token=${token}`)).status).toBe(200);
+    expect((await use(token)).status).toBe(200);
+    atlas.expireTokens();
+    expect((await use(token)).status).toBe(401);
+  });
+
+  test.each<[string, string, string, Record<string, string>?]>([
+    ["401 invalid_client", tokenPath, grant, { Authorization: "Basic YTpi" }],
+    ["401 invalid_client", revokePath, "token=x", { Authorization: "Bearer x" }],
+    ["400 invalid_request", tokenPath, grant, { "Content-Type": "application/json" }],
+    ["400 invalid_request", tokenPath, "other=1"],
+    ["400 invalid_request", revokePath, "other=1"],
+    ["400 unsupported_grant_type", tokenPath, "grant_type=password"],
+    ["404 404", "/api/oauth/other", grant],
+  ])("answers %s to %s %s %o", async (expected, path, body, headers = {}) => {
+    await using fixture = await start();
+
+    const response = await fixture.post(path, body, headers);
+
+    expect(`${response.status} ${response.body.error}`).toBe(expected);
+    expect(response.headers.get("content-type")).toBe("application/json");
+    expect(fixture.atlas.tokens).toHaveLength(1);
+    expect((await fixture.client.send("GET", path)).status).toBe(405);
+  });
+
+  test("limits the active tokens of a service account", async () => {
+    await using fixture = await start({ maxActiveTokens: 2 });
+    const { clock, post } = fixture;
+    const { access_token } = (await post()).body;
+    clock.now = 1000;
+    await post();
+
+    expect(await post()).toMatchObject({ status: 403, body: { error: "access_denied" } });
+    await post(revokePath, `token=${access_token}`);
+    expect([(await post()).status, (await post()).status]).toEqual([200, 403]);
+    clock.now = 3_601_000;
+    expect((await post()).status).toBe(200);
+  });
+});
+
+test("the private key of a TLS server is no file, and its certificate is removed on stop", async () => {
+  await using fixture = await startAtlas({ tls: true });
+  const folder = dirname(fixture.atlas.caPath);
+
+  expect(await readdir(folder)).toEqual(["ca.pem"]);
+  await fixture.atlas.stop();
+  await expect(readdir(folder)).rejects.toThrow("ENOENT");
+});

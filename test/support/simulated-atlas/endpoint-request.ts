@@ -1,0 +1,116 @@
+import { type ErrorParameter, refusal } from "./answer.ts";
+import type { Access, GroupRoleAssignment, Organization } from "./organization.ts";
+import type { Settings } from "./settings.ts";
+
+/** An authorized request to an endpoint. */
+export interface EndpointRequest {
+  method: string;
+  organization: Organization;
+  /** The id that follows the collection in the path, if there is one. */
+  id: string | undefined;
+  url: URL;
+  /** The parsed body, undefined if there was none. */
+  body: unknown;
+  /** The name of the API key or service account: Atlas shows it as the inviter. */
+  principal: string;
+  settings: Settings;
+}
+
+/** The fields of a JSON object. Refuses unknown fields, and the lack of a required one. */
+export function parseFields(
+  value: unknown,
+  allowed: readonly string[],
+  required: readonly string[] = [],
+): Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw refusal(400, "INVALID_JSON", "A JSON object was expected.");
+  }
+  for (const name of Object.keys(value)) {
+    if (!allowed.includes(name)) throw invalid("INVALID_ATTRIBUTE", name);
+  }
+  const fields = value as Record<string, unknown>;
+  for (const name of required) {
+    if (fields[name] === undefined) throw invalid("MISSING_ATTRIBUTE", name);
+  }
+  return fields;
+}
+
+export function parseUsername(value: unknown): string {
+  if (typeof value === "string" && /^[^\s@]+@[^\s@]+$/.test(value)) return value;
+  throw refusal(400, "INVALID_EMAIL_ADDRESS", "The username is not an e-mail address.", [String(value)]);
+}
+
+/** The access in a request, without the fields that are absent. The APIs name the lists of roles differently. */
+export function parseAccess(
+  { roles, teamIds, groupRoleAssignments }: Record<string, unknown>,
+  names: { roles: "roles" | "orgRoles"; groupRoles: "roles" | "groupRoles" },
+  organization: Organization,
+): Partial<Access> {
+  return {
+    ...(roles !== undefined && { roles: parseRoles(roles, names.roles, "ORG") }),
+    ...(teamIds !== undefined && { teamIds: parseTeamIds(teamIds, organization) }),
+    ...(groupRoleAssignments !== undefined && {
+      groupRoleAssignments: parseAssignments(groupRoleAssignments, names.groupRoles, organization),
+    }),
+  };
+}
+
+/** At least one role of the kind. Atlas adds roles, so that no list of names is complete. */
+function parseRoles(value: unknown, field: string, kind: "ORG" | "GROUP"): string[] {
+  const roles = parseStrings(value, field);
+  if (roles.length === 0) throw invalid("MISSING_ATTRIBUTE", field);
+  for (const role of roles) {
+    // Unknown: which of several documented codes this is.
+    if (!new RegExp(`^${kind}_[A-Z_]+$`).test(role)) throw invalid("INVALID_ENUM_VALUE", field, role);
+  }
+  return roles;
+}
+
+function parseTeamIds(value: unknown, { strictReferences, teams }: Organization): string[] {
+  return parseStrings(value, "teamIds").map((id) => {
+    if (strictReferences && !teams.includes(id)) {
+      throw refusal(404, "TEAM_NOT_FOUND", `No team with ID ${id} exists.`, [id]);
+    }
+    return id;
+  });
+}
+
+function parseAssignments(
+  value: unknown,
+  rolesField: string,
+  { strictReferences, projects }: Organization,
+): GroupRoleAssignment[] {
+  if (!Array.isArray(value)) throw invalid("INVALID_ATTRIBUTE", "groupRoleAssignments");
+  return value.map((item) => {
+    const fields = parseFields(item, ["groupId", rolesField], ["groupId", rolesField]);
+    const groupId = String(fields.groupId);
+    if (strictReferences && !projects.includes(groupId)) {
+      throw refusal(404, "GROUP_NOT_FOUND", `No group with ID ${groupId} exists.`, [groupId]);
+    }
+    return { groupId, roles: parseRoles(fields[rolesField], rolesField, "GROUP") };
+  });
+}
+
+function parseStrings(value: unknown, field: string): string[] {
+  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
+  throw invalid("INVALID_ATTRIBUTE", field);
+}
+
+const invalid = (code: string, ...parameters: ErrorParameter[]) =>
+  refusal(400, code, `The request is not valid: ${parameters.join(", ")}.`, parameters);
+
+/** The access that Atlas stores for a POST that requests this access. */
+export function accessOnCreate(requested: Partial<Access>, { addsRoles }: Settings): Partial<Access> {
+  const { roles } = requested;
+  if (!roles) return requested;
+  return { ...requested, roles: [...roles, ...addsRoles.filter((role) => !roles.includes(role))] };
+}
+
+/** The changes that Atlas stores for a PATCH that requests this access. */
+export function accessOnUpdate(requested: Partial<Access>, settings: Settings): Partial<Access> {
+  // Documented: a user always has a role, so that Atlas never resets the organization roles.
+  const omitted = settings.omittedOnUpdate === "reset" ? { teamIds: [], groupRoleAssignments: [] } : {};
+  const access: Partial<Access> = { ...omitted, ...accessOnCreate(requested, settings) };
+  for (const field of settings.ignoresOnUpdate) delete access[field];
+  return access;
+}
