@@ -3,7 +3,7 @@ import type { Auth } from "./auth.ts";
 import type { Bounds } from "./bounds.ts";
 import { type Clock, duration } from "./clock.ts";
 import { hintFor } from "./error-hints.ts";
-import { AtlasApiError, AtlasError, asSentence } from "./errors.ts";
+import { AtlasApiError, AtlasError, asSentence, cancelledError } from "./errors.ts";
 import type { LimitedRequest, RateLimiter } from "./limits/rate-limiter.ts";
 import type { Notify } from "./notice.ts";
 import { type ApiFailure, describeBody, parseFailure, parseJson } from "./response-body.ts";
@@ -159,9 +159,7 @@ export class AtlasClient {
       observation.checkedAt = clock.monotonic();
       observation.mayBeDone = false;
     }
-    if (bounds.signal?.aborted) {
-      throw new AtlasError("cancelled", `The request for ${subject} was not sent: the run was cancelled.`);
-    }
+    if (bounds.signal?.aborted) throw cancelledError(subject);
   }
 
   #authenticateAndSend(request: AtlasRequest, observation: Observation): Promise<HttpResponse> {
@@ -183,7 +181,7 @@ export class AtlasClient {
     });
   }
 
-  /** Waits as the policy says; throws where the request is not to be sent again. */
+  /** Waits before the next attempt, as the retry policy requires. Throws if the request must not be sent again. */
   async #waitForRetry(
     request: AtlasRequest,
     { error, response, failure, attempts, countedAttempts }: FailedAttempt & Attempts,
@@ -194,6 +192,7 @@ export class AtlasClient {
     const { retry, maxAttempts, wait } = RETRY_POLICIES[kind];
     const mayBeSentTwice = retry === "afterRecheck" && request.method === "POST" && !request.recheck;
     if (retry === "never" || mayBeSentTwice) throw error;
+    if (signal?.aborted) throw cancelledError(request.subject);
     if (countedAttempts === maxAttempts) throw appendToMessage(error, `Tried ${attempts} times.`);
 
     if (wait === "queue" && request.invites && failure) {
@@ -239,9 +238,9 @@ export class AtlasClient {
   }
 }
 
-/** What is known about the person whom a request is about. */
+/** What the client knows, between the attempts of a request, about its effect and about the person. */
 interface Observation {
-  /** In ms of the monotonic clock. */
+  /** When the person was looked up, in ms of the monotonic clock. */
   checkedAt: number;
   /** Whether Atlas may have carried out an earlier attempt. */
   mayBeDone: boolean;

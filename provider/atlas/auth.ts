@@ -1,12 +1,12 @@
 import type { Bounds } from "./bounds.ts";
 
-/** What credentials need to know of an answer. */
+/** The part of a response that credentials depend on. */
 export interface ResponseHead {
   status: number;
   headers: Record<string, string | string[] | undefined>;
 }
 
-/** What credentials need to know of a request. */
+/** The part of a request that credentials depend on. */
 export interface RequestLine {
   method: string;
   /** The path with its query. */

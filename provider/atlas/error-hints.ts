@@ -1,4 +1,4 @@
-/** What to check about an error of Atlas that is not about the person: by `errorCode`, else by the status. */
+/** What to check after an error that the person is not the cause of: by its `errorCode`, otherwise by its status. */
 export function hintFor(
   status: number,
   errorCode: string | undefined,

@@ -1,6 +1,6 @@
 /** Why a request to Atlas, or a look-up, did not succeed. */
 export type AtlasErrorKind =
-  /** Atlas answered with an error, or with something that the endpoint does not promise: an {@link AtlasApiError}. */
+  /** Atlas answered with an error, or with a response that does not match the API: an {@link AtlasApiError}. */
   | "api"
   /** No complete answer came: an {@link AtlasNetworkError}. */
   | "network"
@@ -10,7 +10,7 @@ export type AtlasErrorKind =
   | "invalidProxy"
   /** Atlas's limits would take longer than the operation may wait. */
   | "waitTooLong"
-  /** The run was cancelled before the request was sent. */
+  /** The run was cancelled before the request was sent, or before it was sent again. */
   | "cancelled"
   /** What the request was based on has changed. */
   | "stale"
@@ -57,13 +57,13 @@ export class AtlasNetworkError extends AtlasError {
   }
 }
 
-/** What is known of an answer that was not the one asked for. Never its headers or its body. */
+/** The facts of an error response that are kept. Never its headers or its body. */
 export interface AtlasApiFailure {
   /** HTTP status. */
   status: number;
   /** Atlas's own name of the error. Many recorded answers have none. */
   errorCode?: string | undefined;
-  /** One sentence: Atlas's own, or ours about an answer that is not what the endpoint promises. */
+  /** Atlas's own sentence, or a description of a response that does not match the API. */
   detail: string;
   method: string;
   path: string;
@@ -71,7 +71,7 @@ export interface AtlasApiFailure {
   hint?: string | undefined;
 }
 
-/** Atlas answered, and the answer is an error or not what the endpoint promises. */
+/** Atlas answered with an error, or with a response that does not match the API. */
 export class AtlasApiError extends AtlasError {
   override readonly name = "AtlasApiError";
   readonly status: number;
@@ -89,6 +89,11 @@ export class AtlasApiError extends AtlasError {
     this.method = method;
     this.path = path;
   }
+}
+
+/** The run was cancelled, so that a request was not sent, or not sent again. */
+export function cancelledError(subject: string): AtlasError {
+  return new AtlasError("cancelled", `The run was cancelled: nothing more is sent for ${subject}.`);
 }
 
 /** Whether it is an `AtlasApiError`, of this copy of the package or of another one. */

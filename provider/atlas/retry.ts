@@ -1,6 +1,6 @@
 import { AtlasNetworkError, isAtlasApiError } from "./errors.ts";
 
-/** How a request failed, as far as its retry goes. */
+/** How a request failed, which decides whether and how it is retried. */
 export type FailureKind = "throttled" | "rateLimited" | "notSent" | "unavailable" | "lost" | "permanent";
 
 /** Whether a request is retried, how often, and how long it waits before. */
@@ -32,7 +32,7 @@ export const RETRY_POLICIES: Record<FailureKind, RetryPolicy> = {
 const UNAVAILABLE = [408, 500, 502, 503, 504, 520, 521, 522, 523, 524];
 const THROTTLE_CODES = ["INVITATIONS_RATE_LIMITED_IP", "RATE_LIMITED_IP"];
 
-/** By status, error code and class, never by the text of a message. */
+/** Classifies an error by its status, error code and class, never by the text of its message. */
 export function classifyFailure(error: unknown): FailureKind {
   if (error instanceof AtlasNetworkError) return error.sent ? "lost" : "notSent";
   if (!isAtlasApiError(error)) return "permanent";

@@ -16,7 +16,7 @@ export interface TransportOptions {
 export interface HttpRequest extends Omit<RequestLine, "bounds"> {
   headers: Record<string, string>;
   body?: string | undefined;
-  /** Ends a GET when it is aborted. Another request is left to finish, as its answer tells what became of the person. */
+  /** Aborts a GET. Any other request completes, because its answer says whether Atlas made the change. */
   signal?: AbortSignal | undefined;
 }
 

@@ -43,9 +43,9 @@ export class SimulatedClock implements Clock {
     this.#wallOffset -= durationMs;
   }
 
-  sleep(durationMs: number): Promise<void> {
+  sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
     this.slept.push(durationMs);
-    return this.#parked(durationMs);
+    return this.#parked(signal?.aborted ? 0 : durationMs, signal);
   }
 
   /** Delays an HTTP request on the server side, while time passes for all sleepers. */
@@ -83,8 +83,14 @@ export class SimulatedClock implements Clock {
     return work;
   }
 
-  #parked(durationMs: number): Promise<void> {
-    return new Promise((wake) => this.#sleepers.push({ until: this.#elapsed + durationMs, wake }));
+  #parked(durationMs: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((wake) => {
+      const sleeper = { until: this.#elapsed + durationMs, wake };
+      this.#sleepers.push(sleeper);
+      signal?.addEventListener("abort", () => {
+        sleeper.until = Math.min(sleeper.until, this.#elapsed);
+      });
+    });
   }
 
   #next(): Sleeper | undefined {

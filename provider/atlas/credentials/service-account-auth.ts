@@ -101,7 +101,7 @@ export class ServiceAccountAuth implements Auth {
       this.#token = { value, authorization: `Bearer ${value}`, renewAt };
       return this.#token;
     } catch (error) {
-      if (!(error instanceof AtlasError)) throw error;
+      if (!(error instanceof AtlasError) || error.kind === "cancelled") throw error;
       // Not an AtlasApiError: its status would be taken for that of the request that needs the token.
       throw new AtlasError(
         "noToken",

@@ -29,12 +29,10 @@ export class Peers {
     attempt(() => {
       mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
       if (!isOwn(this.#folder)) return;
-      if (this.#announced.size === 0) {
-        // Removes the files of processes that were killed.
-        this.#files().forEach(isAlive);
-        process.once("exit", this.#withdrawAll);
-      }
+      // Removes the files of processes that were killed.
+      if (this.#announced.size === 0) this.#files().forEach(isAlive);
       writeFileSync(file, "");
+      if (this.#announced.size === 0) process.once("exit", this.#withdrawAll);
       this.#announced.add(file);
     }, undefined);
   }

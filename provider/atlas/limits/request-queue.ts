@@ -1,5 +1,5 @@
 import { type Clock, duration } from "../clock.ts";
-import { AtlasError } from "../errors.ts";
+import { AtlasError, cancelledError } from "../errors.ts";
 import type { Notify, Subject } from "../notice.ts";
 import type { Peers } from "./peers.ts";
 
@@ -62,7 +62,7 @@ export class RequestQueue {
     this.#shared = shared;
     this.#signal = signal;
     signal?.addEventListener("abort", () => {
-      for (const { request, reject } of this.#queue.splice(0)) reject(cancelled(request));
+      for (const { request, reject } of this.#queue.splice(0)) reject(cancelledError(request.subject));
     });
   }
 
@@ -93,7 +93,7 @@ export class RequestQueue {
    *   run is cancelled. The request was not sent.
    */
   async acquire(request: QueuedRequest, deadline: number): Promise<void> {
-    if (this.#signal?.aborted) throw cancelled(request);
+    if (this.#signal?.aborted) throw cancelledError(request.subject);
     if (!this.#isDraining && this.#clock.monotonic() >= this.#opensAt) {
       this.#pass();
       return;
@@ -124,12 +124,13 @@ export class RequestQueue {
     this.#shared?.peers.announce(this.#shared.topic);
     this.#updateShare();
     // Requests that Atlas throttles together are reported in one notice.
-    await this.#clock.sleep(Math.min(1_000, this.#opensAt - this.#clock.monotonic()));
+    await this.#clock.sleep(Math.min(1_000, this.#opensAt - this.#clock.monotonic()), this.#signal);
     while (this.#isNeeded()) {
       const waitMs = this.#opensAt - this.#clock.monotonic();
       if (waitMs > 0) {
         if (this.#queue.length > 0) this.#reportWait();
-        await this.#clock.sleep(this.#shared ? Math.min(waitMs, this.#intervalMs || waitMs) : waitMs);
+        const sleepMs = this.#shared ? Math.min(waitMs, this.#intervalMs || waitMs) : waitMs;
+        await this.#clock.sleep(sleepMs, this.#signal);
         this.#updateShare();
       } else {
         this.#pass();
@@ -141,6 +142,7 @@ export class RequestQueue {
   }
 
   #isNeeded(): boolean {
+    if (this.#signal?.aborted) return false;
     return (
       this.#queue.length > 0 || (this.#shared !== undefined && this.#clock.monotonic() < this.#intervalEndsAt)
     );
@@ -188,8 +190,4 @@ function waitTooLong({ subject }: QueuedRequest, reason: string): AtlasError {
     "waitTooLong",
     `The request for ${subject} was not sent: it would have to wait for ${reason}, longer than one operation may wait.`,
   );
-}
-
-function cancelled({ subject }: QueuedRequest): AtlasError {
-  return new AtlasError("cancelled", `The request for ${subject} was not sent: the run was cancelled.`);
 }

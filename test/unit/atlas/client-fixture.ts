@@ -1,4 +1,9 @@
-import { AtlasClient, type AtlasClientOptions } from "../../../provider/atlas/atlas-client.ts";
+import * as v from "valibot";
+import {
+  AtlasClient,
+  type AtlasClientOptions,
+  type AtlasRequest,
+} from "../../../provider/atlas/atlas-client.ts";
 import type { Bounds } from "../../../provider/atlas/bounds.ts";
 import type { Clock } from "../../../provider/atlas/clock.ts";
 import { type ApiKey, DigestAuth } from "../../../provider/atlas/credentials/digest-auth.ts";
@@ -14,23 +19,24 @@ import { RateLimiter } from "../../../provider/atlas/limits/rate-limiter.ts";
 import type { Notice } from "../../../provider/atlas/notice.ts";
 import { Transport, type TransportOptions } from "../../../provider/atlas/transport.ts";
 import type { InvitationsApiVersion } from "../../../provider/settings/settings.ts";
+import type { LoggedRequest } from "../../support/simulated-atlas/request-log.ts";
 import { SimulatedAtlas, type SimulatedAtlasOptions } from "../../support/simulated-atlas/simulated-atlas.ts";
 
-/** Where the key of a scene's client was read, as its errors say. */
+/** Where the client reads its credentials, for error messages. */
 export const source = "the environment (MONGODB_ATLAS_PUBLIC_KEY and MONGODB_ATLAS_PRIVATE_KEY)";
 
-/** What bounds a request that may take an hour. */
+/** An operation that may take an hour. */
 export const bounds: Bounds = { deadline: 3_600_000 };
 
 type Changes = Partial<Omit<AtlasClientOptions, "transport">> & { transport?: Partial<TransportOptions> };
 
-/** A clock whose waits are over at once: time is what was waited, and what a test lets pass. */
-class ImpatientClock implements Clock {
+/** A clock whose sleeps end at once: its time is the sum of the sleeps and of what a test adds with `pass`. */
+class InstantClock implements Clock {
   /** How long each sleep was, in ms. */
   readonly sleeps: number[] = [];
-  readonly #start = Date.parse("2026-08-10T00:00:00Z");
+  #start = Date.parse("2026-08-10T00:00:00Z");
   #elapsed = 0;
-  #appointments: { at: number; arrive: () => void }[] = [];
+  #timers: { at: number; resolve: () => void }[] = [];
 
   readonly now = () => this.#start + this.#elapsed;
   readonly monotonic = () => this.#elapsed;
@@ -41,21 +47,26 @@ class ImpatientClock implements Clock {
     this.pass(ms);
   };
 
-  /** Lets so much time pass at once, such as while a request is under way. */
+  /** Advances the time, for example while a request is under way. */
   pass(ms: number): void {
     this.#elapsed += ms;
-    for (const { at, arrive } of this.#appointments) if (at <= this.#elapsed) arrive();
+    for (const { at, resolve } of this.#timers) if (at <= this.#elapsed) resolve();
   }
 
-  /** Resolves when so much time has passed from now on. */
+  /** Sets the wall clock back, as an administrator of the machine may. */
+  setBack(ms: number): void {
+    this.#start -= ms;
+  }
+
+  /** Resolves when the time has advanced by so much. */
   after(ms: number): Promise<void> {
-    return new Promise((arrive) => this.#appointments.push({ at: this.#elapsed + ms, arrive }));
+    return new Promise((resolve) => this.#timers.push({ at: this.#elapsed + ms, resolve }));
   }
 }
 
-/** A simulated Atlas with one organization, an owner's key, and a client that uses the key, on one clock. */
+/** A simulated Atlas with one organization, an owner's API key, and a client that uses the key, on one clock. */
 export async function clientFixture(options?: SimulatedAtlasOptions) {
-  const clock = new ImpatientClock();
+  const clock = new InstantClock();
   const atlas = await SimulatedAtlas.start({ now: clock.now, ...options });
   const organization = atlas.addOrganization({ name: "Example" });
   const key = atlas.addApiKey({ organization });
@@ -77,19 +88,19 @@ export async function clientFixture(options?: SimulatedAtlasOptions) {
     key,
     client: connected(),
     connected,
-    /** A client that uses another key. */
+    /** A client with another API key. */
     connectedBy: (key: ApiKey) => connected({ auth: new DigestAuth(key) }),
-    /** A client that uses a service account of an owner. */
+    /** A client with a service account of an owner. */
     withServiceAccount: () => {
       const account = atlas.addServiceAccount({ organization });
       return connected({ auth: new ServiceAccountAuth(account, (auth) => connected({ auth }), clock) });
     },
     clock,
-    /** How long the client waited, each time. */
+    /** How long the client slept, each time. */
     sleeps: clock.sleeps,
-    /** How long it waited in all. */
+    /** How long the client slept in all. */
     slept: () => clock.sleeps.reduce((sum, ms) => sum + ms, 0),
-    /** What the user was told. */
+    /** The texts of the notices. */
     notices,
     /** The requests whose credentials were verified: without the challenges. */
     verified: () => atlas.requests.filter(({ authenticated }) => authenticated),
@@ -97,23 +108,82 @@ export async function clientFixture(options?: SimulatedAtlasOptions) {
   };
 }
 
-/** One generation of the invitations API, without a successor. */
+export const username = "canary@example.com";
+
+/** The parts of a list of invitations, and of an answer to one, that the tests of the client read. */
+export const Invitations = v.array(v.object({ id: v.string(), username: v.string() }));
+export const Created = v.object({ id: v.string() });
+
+/** `clientFixture` with requests for the invitations of its organization. */
+export async function requestFixture(options?: SimulatedAtlasOptions) {
+  const fixture = await clientFixture(options);
+  const { atlas, organization, client, clock } = fixture;
+  const path = `/api/atlas/v1.0/orgs/${organization.id}/invites`;
+  const mediaType = "application/json";
+  const list: AtlasRequest = { method: "GET", path, mediaType, subject: "the list of invitations", bounds };
+  const { invitationId } = organization.invite("ada@example.com");
+  atlas.mails.length = 0;
+  return {
+    ...fixture,
+    path,
+    list,
+    /** Invites `username`. */
+    create: {
+      ...list,
+      method: "POST",
+      subject: username,
+      person: { orgId: organization.id, username },
+      body: { username, roles: ["ORG_MEMBER"] },
+    } satisfies AtlasRequest,
+    /** Deletes the invitation of ada@example.com. */
+    remove: {
+      ...list,
+      method: "DELETE",
+      path: `${path}/${invitationId}`,
+      subject: "ada@example.com",
+    } satisfies AtlasRequest,
+    /** A recheck that lists the invitations and allows the request, and the bounds of its calls. */
+    rechecked: (by = client) => {
+      const calls: Bounds[] = [];
+      const recheck = async (bounds: Bounds) => {
+        calls.push(bounds);
+        await by.fetch({ ...list, bounds }, Invitations);
+      };
+      return { calls, recheck };
+    },
+    /** The methods of the verified requests. */
+    methods: () => fixture.verified().map(({ method }) => method),
+    /** All requests: the method, or "token", with the status and what is unusual about it. */
+    log: () =>
+      atlas.log().map((line) => line.replace(/^POST \/api\/oauth\/\S+/, "token").replace(/ \/\S+/, "")),
+    /** Lets the time pass while the next such request is answered. */
+    delay: (method: string, ms: number, isDelayed: (request: LoggedRequest) => boolean = () => true) => {
+      const remove = atlas.onRequest((request, stage) => {
+        if (stage !== "handled" || request.method !== method || !isDelayed(request)) return;
+        remove();
+        clock.pass(ms);
+      });
+    },
+  };
+}
+
+/** The invitations API in one version, without the fallback to the users API. */
 export function invitationsApiOf(
-  generation: InvitationsApiVersion,
+  apiVersion: InvitationsApiVersion,
   client: AtlasClient,
   clock: Clock,
 ): InvitationsApi {
   const users = new UsersEndpoint(client);
-  if (generation === "users") return new UsersAsInvitations(users);
-  return new InvitesEndpoint(client, users.listOrgUsers, INVITES_API_VERSIONS[generation], clock.now);
+  if (apiVersion === "users") return new UsersAsInvitations(users);
+  return new InvitesEndpoint(client, users.listOrgUsers, INVITES_API_VERSIONS[apiVersion], clock.now);
 }
 
-/** What a promise is rejected with. */
+/** The error of a promise that is rejected. */
 export async function rejection(promise: Promise<unknown>): Promise<Error> {
   try {
     await promise;
   } catch (error) {
     return error as Error;
   }
-  throw new Error("It was not rejected.");
+  throw new Error("The promise was not rejected.");
 }

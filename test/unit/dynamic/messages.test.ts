@@ -224,7 +224,7 @@ describe("an error is displayed as", () => {
           atlas.fail({ ...answered(429, "RATE_LIMITED"), headers: { "Retry-After": "3600" } });
           return remove();
         },
-      "The request for ada@example.com was not sent: the run was cancelled. Run the command again.": async ({
+      "The run was cancelled: nothing more is sent for ada@example.com. Run the command again.": async ({
         exitListeners,
       }) => {
         vi.spyOn(process, "exit").mockReturnValue(undefined as never);

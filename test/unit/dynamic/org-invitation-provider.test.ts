@@ -6,6 +6,7 @@ import { systemClock } from "../../../provider/atlas/clock.ts";
 import { Transport } from "../../../provider/atlas/transport.ts";
 import * as provider from "../../../provider/dynamic/org-invitation-provider.ts";
 import { UNKNOWN } from "../../../provider/lifecycle/check-inputs.ts";
+import { deferred } from "../../support/deferred.ts";
 import { SimulatedAtlas } from "../../support/simulated-atlas/simulated-atlas.ts";
 import {
   __provider,
@@ -376,10 +377,7 @@ describe("the end of the process", () => {
   test("waits for the revocation of a token 3 s at most", async () => {
     useServiceAccount();
     await provider.create(news);
-    let answer = () => {};
-    const until = new Promise<void>((resolve) => {
-      answer = resolve;
-    });
+    const { promise: until, resolve: answer } = deferred();
     fixture.atlas.fail({ path: /oauth\/revoke/, authenticated: "either", until });
     const ended = exited();
     fixture.exitListeners("SIGINT")[0]?.("SIGINT");

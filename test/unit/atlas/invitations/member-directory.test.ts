@@ -7,6 +7,7 @@ import {
   type PersonQuery,
 } from "../../../../provider/atlas/invitations/member-directory.ts";
 import type { Notice } from "../../../../provider/atlas/notice.ts";
+import { deferred } from "../../../support/deferred.ts";
 import type { Organization } from "../../../support/simulated-atlas/organization.ts";
 import type { SimulatedAtlasOptions } from "../../../support/simulated-atlas/simulated-atlas.ts";
 import { SimulatedClock } from "../../../support/simulated-clock.ts";
@@ -25,16 +26,6 @@ import {
 const lovelace = "lovelace@example.com";
 const pending = (username: string): Person => ({ username, orgMembershipStatus: "PENDING", ...access });
 const member = (username: string): Person => ({ username, orgMembershipStatus: "ACTIVE", ...access });
-
-/** A promise that the test settles. */
-function deferred() {
-  let resolve = () => {};
-  let reject = (_: Error) => {};
-  const promise = new Promise<void>((...settle) => {
-    [resolve, reject] = settle;
-  });
-  return { promise, resolve, reject };
-}
 
 describe("the cache", () => {
   const bothLists = ["invitations of org", "users of org"];

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import fs from "node:fs";
 import { copyFile, mkdtemp, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
@@ -8,178 +10,161 @@ import { Peers } from "../../../../provider/atlas/limits/peers.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
+  syncBuiltinESMExports();
   vi.unstubAllEnvs();
 });
 
-/** Peers that share a folder of the test. */
-async function startScene() {
+/** Three instances that share a folder. */
+async function peersFixture() {
   const parent = await mkdtemp(join(tmpdir(), "peers-"));
   const folder = join(parent, "shared");
+  const all = [new Peers(folder), new Peers(folder), new Peers(folder)] as const;
   return {
     parent,
     folder,
-    peers: () => new Peers(folder),
+    all,
+    others: (topic = "topic") => all.map((peers) => peers.others(topic)),
     files: () => readdir(folder),
-    [Symbol.asyncDispose]: () => rm(parent, { recursive: true }),
+    [Symbol.asyncDispose]: async () => {
+      for (const peers of all) for (const topic of ["topic", "another topic"]) peers.withdraw(topic);
+      await rm(parent, { recursive: true });
+    },
   };
 }
 
-test("an announcement is counted by everybody but who made it, until it is withdrawn", async () => {
-  await using scene = await startScene();
-  const [one, two, three] = [scene.peers(), scene.peers(), scene.peers()];
-  const counts = () => [one, two, three].map((peers) => peers.others("topic"));
+test("an announcement is counted by the other instances, once, until it is withdrawn", async () => {
+  await using fixture = await peersFixture();
+  const [one, two] = fixture.all;
 
-  expect(counts()).toEqual([0, 0, 0]);
+  one.withdraw("topic");
+  expect(fixture.others()).toEqual([0, 0, 0]);
   one.announce("topic");
-  expect(counts()).toEqual([0, 1, 1]);
+  one.announce("topic");
+  expect(fixture.others()).toEqual([0, 1, 1]);
   two.announce("topic");
-  expect(counts()).toEqual([1, 1, 2]);
+  two.announce("another topic");
+  expect(fixture.others()).toEqual([1, 1, 2]);
+  expect(fixture.others("another topic")).toEqual([1, 0, 1]);
   one.withdraw("topic");
-  expect(counts()).toEqual([1, 0, 1]);
-  two.withdraw("topic");
-  expect(counts()).toEqual([0, 0, 0]);
-  expect(await scene.files()).toEqual([]);
+  one.withdraw("topic");
+  expect(fixture.others()).toEqual([1, 0, 1]);
 });
 
-test("an announcement is of one topic", async () => {
-  await using scene = await startScene();
-  const [one, two] = [scene.peers(), scene.peers()];
+test("each instance that is busy with a topic has a position of its own", async () => {
+  await using fixture = await peersFixture();
 
-  one.announce("topic");
-  one.announce("another topic");
-  one.withdraw("another topic");
+  for (const peers of fixture.all) peers.announce("topic");
 
-  expect(two.others("topic")).toBe(1);
-  expect(two.others("another topic")).toBe(0);
-  one.withdraw("topic");
-});
-
-test("an announcement that is made twice is one, and none can be withdrawn", async () => {
-  await using scene = await startScene();
-  const [one, two] = [scene.peers(), scene.peers()];
-
-  one.withdraw("topic");
-  one.announce("topic");
-  one.announce("topic");
-
-  expect(two.others("topic")).toBe(1);
-  one.withdraw("topic");
-  one.withdraw("topic");
-  expect(two.others("topic")).toBe(0);
-});
-
-test("each of those who are busy with a topic has a place of its own", async () => {
-  await using scene = await startScene();
-  const all = [scene.peers(), scene.peers(), scene.peers()];
-
-  for (const peers of all) peers.announce("topic");
-  all[0]?.announce("another topic");
-
-  expect(all.map((peers) => peers.place("topic")).sort()).toEqual([0, 1, 2]);
-  expect(all[0]?.place("another topic")).toBe(0);
-  for (const peers of all) peers.withdraw("topic");
-  expect(all[2]?.place("topic")).toBe(0);
-  all[0]?.withdraw("another topic");
-});
-
-test("the folder is for its user alone, and names no topic", async () => {
-  await using scene = await startScene();
-  const peers = scene.peers();
-
-  peers.announce("atlas.example.com");
-
-  expect((await stat(scene.folder)).mode & 0o777).toBe(0o700);
-  expect(await scene.files()).toEqual([expect.stringMatching(/^[0-9a-f]{16}-\d+-[0-9a-f]+$/)]);
-  peers.withdraw("atlas.example.com");
+  expect(fixture.all.map((peers) => peers.place("topic")).sort()).toEqual([0, 1, 2]);
+  expect(fixture.all[0].place("another topic")).toBe(0);
 });
 
 test.each([
-  ["the user", process.getuid, `pulumi-atlas-invitations-${process.getuid?.()}`],
-  ["nobody, where the temporary folder is the user's", () => undefined, "pulumi-atlas-invitations-user"],
-])("by default, the folder is a temporary one that is named after %s", async (_, getuid, name) => {
-  await using scene = await startScene();
-  vi.stubEnv("TMPDIR", scene.parent);
+  ["with user ids", process.getuid, `pulumi-atlas-invitations-${process.getuid?.()}`],
+  ["without user ids", () => undefined, "pulumi-atlas-invitations-user"],
+])("the default folder is one for each user, in the temporary folder: %s", async (_, getuid, name) => {
+  await using fixture = await peersFixture();
+  vi.stubEnv("TMPDIR", fixture.parent);
   vi.spyOn(process, "getuid").mockImplementation(getuid as () => number);
   const peers = new Peers();
 
   peers.announce("topic");
 
-  expect(await readdir(scene.parent)).toEqual([name]);
+  expect(await readdir(fixture.parent)).toEqual([name]);
+  const folder = join(fixture.parent, name);
+  // For its user alone, and without the topic in clear text.
+  expect((await stat(folder)).mode & 0o777).toBe(0o700);
+  expect(await readdir(folder)).toEqual([expect.stringMatching(/^[0-9a-f]{16}-\d+-[0-9a-f]+$/)]);
   expect(new Peers().others("topic")).toBe(1);
   peers.withdraw("topic");
 });
 
-test("where the folder cannot be made, there are no others, and nothing fails", async () => {
-  await using scene = await startScene();
-  await writeFile(scene.folder, "");
-  const [one, two] = [scene.peers(), scene.peers()];
+test("there are no others where the folder cannot be created", async () => {
+  await using fixture = await peersFixture();
+  await writeFile(fixture.folder, "");
 
-  one.announce("topic");
+  fixture.all[0].announce("topic");
 
-  expect(two.others("topic")).toBe(0);
-  one.withdraw("topic");
+  expect(fixture.others()).toEqual([0, 0, 0]);
 });
 
 test("the folder of another user is not used", async () => {
-  await using scene = await startScene();
-  const [one, two] = [scene.peers(), scene.peers()];
+  await using fixture = await peersFixture();
+  const [one, two] = fixture.all;
   one.announce("topic");
   vi.spyOn(process, "getuid").mockReturnValue(4_711);
 
   two.announce("topic");
 
   expect(two.others("topic")).toBe(0);
-  expect(await scene.files()).toHaveLength(1);
-  one.withdraw("topic");
+  expect(await fixture.files()).toHaveLength(1);
 });
 
-test("all announcements of a process are withdrawn when it exits", async () => {
-  await using scene = await startScene();
-  const all = [scene.peers(), scene.peers()];
-  for (const peers of all) peers.announce("topic");
-  const [withdrawAll] = process.listeners("exit").filter(({ name }) => name === "withdrawAll");
+test("an instance listens to the exit of the process only while it announces, and withdraws everything then", async () => {
+  await using fixture = await peersFixture();
+  const [one, two] = fixture.all;
+  const before = process.listeners("exit");
+  const added = () => process.listeners("exit").filter((listener) => !before.includes(listener));
 
-  withdrawAll?.(0);
-
-  expect(await scene.files()).toEqual([]);
-  for (const peers of all) peers.withdraw("topic");
-});
-
-test("an announcement that is older than a day is removed, as another process may have its pid", async () => {
-  await using scene = await startScene();
-  const [one, two] = [scene.peers(), scene.peers()];
   one.announce("topic");
-  const [file = ""] = await scene.files();
+  one.announce("another topic");
+  two.announce("topic");
+  expect(added()).toHaveLength(2);
+  one.withdraw("topic");
+  two.withdraw("topic");
+  expect(added()).toHaveLength(1);
+  one.withdraw("another topic");
+  expect(added()).toEqual([]);
+
+  for (const topic of ["topic", "another topic"]) one.announce(topic);
+  for (const listener of added()) listener(0);
+  expect(await fixture.files()).toEqual([]);
+});
+
+test("an announcement that cannot be written adds no exit listener", async () => {
+  await using fixture = await peersFixture();
+  const count = process.listenerCount("exit");
+  vi.spyOn(fs, "writeFileSync").mockImplementation(() => {
+    throw new Error("ENOSPC");
+  });
+  syncBuiltinESMExports();
+
+  fixture.all[0].announce("topic");
+
+  expect(fs.writeFileSync).toHaveBeenCalled();
+  expect(process.listenerCount("exit")).toBe(count);
+});
+
+test("an announcement that is older than a day is removed, as another process may have its id", async () => {
+  await using fixture = await peersFixture();
+  fixture.all[0].announce("topic");
+  const [file = ""] = await fixture.files();
   const yesterday = Date.now() / 1000 - 25 * 3_600;
-  await utimes(join(scene.folder, file), yesterday, yesterday);
+  await utimes(join(fixture.folder, file), yesterday, yesterday);
 
-  expect(two.others("topic")).toBe(0);
+  expect(fixture.all[1].others("topic")).toBe(0);
 
-  expect(await scene.files()).toEqual([]);
-  one.withdraw("topic");
+  expect(await fixture.files()).toEqual([]);
 });
 
-test("the first announcement of a process removes what others left of any topic", async () => {
-  await using scene = await startScene();
-  const [one, two] = [scene.peers(), scene.peers()];
+test("the first announcement removes the files of processes that were killed, whatever their topic", async () => {
+  await using fixture = await peersFixture();
+  const [one, two] = fixture.all;
   one.announce("topic");
-  const [file = ""] = await scene.files();
+  const [file = ""] = await fixture.files();
   one.withdraw("topic");
   // No system has a process of this number.
-  await writeFile(join(scene.folder, file.replace(/-\d+-/, "-999999999-")), "");
+  await writeFile(join(fixture.folder, file.replace(/-\d+-/, "-999999999-")), "");
 
   two.announce("another topic");
 
-  expect(await scene.files()).toHaveLength(1);
-  two.withdraw("another topic");
+  expect(await fixture.files()).toHaveLength(1);
 });
 
 /** Starts a process that announces the topic, and exits when its input ends. */
-async function startProcess({ parent, folder }: { parent: string; folder: string }): Promise<ChildProcess> {
-  await copyFile(
-    join(import.meta.dirname, "../../../../provider/atlas/limits/peers.ts"),
-    join(parent, "peers.ts"),
-  );
+async function announcingProcess(parent: string, folder: string): Promise<ChildProcess> {
+  const source = join(import.meta.dirname, "../../../../provider/atlas/limits/peers.ts");
+  await copyFile(source, join(parent, "peers.ts"));
   await writeFile(join(parent, "package.json"), '{"type":"module"}');
   const program = `
     import { Peers } from "./peers.ts";
@@ -192,20 +177,20 @@ async function startProcess({ parent, folder }: { parent: string; folder: string
   return child;
 }
 
-test("the announcements of other processes end when they exit or are killed", async () => {
-  await using scene = await startScene();
-  const [one, two] = [await startProcess(scene), await startProcess(scene)];
-  const peers = scene.peers();
+test("the announcement of another process ends when the process exits or is killed", async () => {
+  await using fixture = await peersFixture();
+  const start = () => announcingProcess(fixture.parent, fixture.folder);
+  const [killed, exiting] = [await start(), await start()];
+  const [peers] = fixture.all;
   expect(peers.others("topic")).toBe(2);
 
-  one.kill("SIGKILL");
-  await once(one, "exit");
-  expect(await scene.files()).toHaveLength(2);
+  killed.kill("SIGKILL");
+  await once(killed, "exit");
+  expect(await fixture.files()).toHaveLength(2);
   expect(peers.others("topic")).toBe(1);
-  expect(await scene.files()).toHaveLength(1);
+  expect(await fixture.files()).toHaveLength(1);
 
-  two.stdin?.end();
-  await once(two, "exit");
-  expect(await scene.files()).toEqual([]);
-  expect(peers.others("topic")).toBe(0);
+  exiting.stdin?.end();
+  await once(exiting, "exit");
+  expect(await fixture.files()).toEqual([]);
 });
