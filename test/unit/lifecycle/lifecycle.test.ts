@@ -99,7 +99,7 @@ describe.each(APIS)("the lifecycle on $apiVersion", ({ isUsers, setup, invitesPa
 
   test.each([
     ["retain", access, "will keep the member."],
-    ["manage", none, "will remove a member who was there before it; set"],
+    ["manage", none, "will remove the member from the organization"],
   ] as const)("reports a member adopted under %s", async (onAccepted, expected, text) => {
     const { organization, invited, notices, atlas } = await setup();
     const { userId } = organization.addMember(ada, access);
