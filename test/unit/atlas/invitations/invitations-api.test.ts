@@ -1,10 +1,5 @@
 import { describe, expect, test } from "vitest";
 import type { PartialAccess } from "../../../../provider/atlas/invitations/access.ts";
-import {
-  isConflict,
-  isUnreadableSuccess,
-  StaleObservationError,
-} from "../../../../provider/atlas/invitations/error-meaning.ts";
 import type {
   InvitationsApi,
   Invitee,
@@ -12,7 +7,6 @@ import type {
   Person,
 } from "../../../../provider/atlas/invitations/invitations-api.ts";
 import { MemberDirectory } from "../../../../provider/atlas/invitations/member-directory.ts";
-import type { Fault } from "../../../support/simulated-atlas/faults.ts";
 import type { SimulatedAtlasOptions } from "../../../support/simulated-atlas/simulated-atlas.ts";
 import { bounds, rejection } from "../client-fixture.ts";
 import {
@@ -56,15 +50,8 @@ const USABLE: [what: string, invitation: object, user: object, access: PartialAc
 const UNUSABLE: [what: string, invitation: object, user: object, property: string][] = [
   ["no roles", { roles: null }, { roles: null }, "roles"],
   ["a role instead of a list", { roles: "A" }, { roles: { orgRoles: "A" } }, "roles"],
-  ["no id", { id: undefined }, { id: undefined }, "id"],
   ["a malformed id", { id: ".." }, { id: ".." }, "id"],
   ["no username", { username: null }, { username: null }, "username"],
-  [
-    "no username, or no status",
-    { username: null },
-    { orgMembershipStatus: null },
-    "(username|orgMembershipStatus)",
-  ],
   [
     "roles in no project",
     { groupRoleAssignments: noProject },
@@ -153,38 +140,19 @@ describe.each(VERSIONS)("the %s API", (version) => {
     ]);
   });
 
-  test("marks invitations to a project, beside another invitation of the person as well", async () => {
-    await using fixture = await setUp();
-    const { organization } = fixture;
-    organization.inviteToProject(ada, { groupId: project, roles: ["GROUP_OWNER"] });
-    organization.invite(bob);
-    organization.inviteToProject(bob, { groupId: project, roles: ["GROUP_OWNER"] });
-    organization.addMember("eve@example.com", { roles: [] });
-
-    const { people } = await fixture.list();
-
-    const marked = people.map(({ username, isProjectInvitation }) => [username, isProjectInvitation]);
-    expect(marked).toContainEqual([ada, true]);
-    expect(marked).toContainEqual([bob, undefined]);
-    expect(marked).toContainEqual([bob, true]);
-    expect(marked).not.toContainEqual(["eve@example.com", true]);
-  });
-
   test("accepts entries without optional fields, with null for them, and with unknown fields", async () => {
     await using fixture = await setUp();
     const least = { id: unknownId, username: "ADA@example.com" };
-    const nulls = {
-      teamIds: null,
-      groupRoleAssignments: null,
-      createdAt: null,
-      expiresAt: null,
-      invitationCreatedAt: null,
-      invitationExpiresAt: null,
-      inviterUsername: null,
-      orgName: null,
-      groupId: null,
-      links: [],
-    };
+    const optional = [
+      "teamIds",
+      "groupRoleAssignments",
+      "createdAt",
+      "expiresAt",
+      "inviterUsername",
+      "orgName",
+    ];
+    const more = ["groupId", "invitationCreatedAt", "invitationExpiresAt"];
+    const nulls = { ...Object.fromEntries([...optional, ...more].map((name) => [name, null])), links: [] };
     const invitation = { ...least, roles: [] };
     const user = { ...least, orgMembershipStatus: "ACTIVE", roles: {} };
     const nullRoles = { orgRoles: null, groupRoleAssignments: null };
@@ -192,9 +160,10 @@ describe.each(VERSIONS)("the %s API", (version) => {
     const body = isUsers ? { results, totalCount: 2, links: [] } : [invitation, { ...invitation, ...nulls }];
     fixture.atlas.fail({ status: 200, body });
 
-    const person = isUsers
-      ? { ...member, username: ada, orgMembershipStatus: "ACTIVE", roles: [], userId: unknownId }
-      : { ...member, username: ada, orgMembershipStatus: "PENDING", roles: [], invitationId: unknownId };
+    const identity = isUsers
+      ? { orgMembershipStatus: "ACTIVE", userId: unknownId }
+      : { orgMembershipStatus: "PENDING", invitationId: unknownId };
+    const person = { ...member, username: ada, roles: [], ...identity };
     expect(await fixture.list()).toEqual({ people: [person, person], unusable: [] });
   });
 
@@ -260,59 +229,6 @@ describe.each(VERSIONS)("the %s API", (version) => {
 
     expect(roles).toEqual(["ORG_BILLING_ADMIN", "ORG_MEMBER", "ORG_READ_ONLY"]);
     expect(teamIds).toEqual(isUsers ? full.teamIds : []);
-  });
-
-  test("reports a conflict with a member, and sends no e-mail", async () => {
-    for (const usersConflict of [409, 400] as const) {
-      await using fixture = await setUp({ usersConflict, secondInvite: "refuse" });
-      fixture.organization.addMember(ada);
-
-      expect(isConflict(await rejection(fixture.invite()))).toBe(true);
-      expect(fixture.atlas.mails).toEqual([]);
-    }
-  });
-
-  test.each<[what: string, fault: Fault]>([
-    ["whose connection breaks before Atlas has done the work", { cut: "before" }],
-    ["that a proxy answers with 502", { status: 502, body: "<html>" }],
-  ])("sends an invitation again %s", async (_, fault) => {
-    await using fixture = await setUp();
-    fixture.atlas.fail({ ...fault, method: "POST" });
-
-    await fixture.invite(member, fixture.recheck);
-
-    expect(fixture.atlas.mails).toHaveLength(1);
-    expect(fixture.steps().filter((step) => step.startsWith("POST"))).toHaveLength(2);
-  });
-
-  test.each<[what: string, faultUntil: (done: Promise<void>) => Fault]>([
-    ["after Atlas has done the work", () => ({ cut: "after" })],
-    ["while Atlas does the work", (until) => ({ cut: "during", until })],
-    ["by a 504 of a proxy, while Atlas does the work", (until) => ({ status: 504, when: "during", until })],
-    ["in the middle of the answer", () => ({ damage: "half body" })],
-  ])("sends no second e-mail where the answer is lost %s", async (_, faultUntil) => {
-    await using fixture = await setUp();
-    // As long as Atlas takes for an invitation (recorded).
-    fixture.atlas.fail({ ...faultUntil(fixture.clock.after(358)), method: "POST" });
-
-    await expect(fixture.invite(member, fixture.recheck)).rejects.toThrow(StaleObservationError);
-
-    expect(fixture.atlas.mails).toHaveLength(1);
-    expect(fixture.steps().filter((step) => step.startsWith("POST"))).toHaveLength(1);
-  });
-
-  test("does not invite a person who was invited while the request waited for the throttle", async () => {
-    await using fixture = await setUp();
-    fixture.atlas.fail({ method: "POST", status: 400, body: { errorCode: "RATE_LIMITED_IP" } });
-    void fixture.clock.after(30_000).then(() => fixture.organization.invite(ada));
-
-    await expect(fixture.invite(member, fixture.recheck)).rejects.toThrow(StaleObservationError);
-
-    expect(fixture.slept()).toBe(60_000);
-    expect(fixture.atlas.mails).toHaveLength(1);
-    // Other requests do not wait for the throttle of invitations.
-    await fixture.lists();
-    expect(fixture.slept()).toBe(60_000);
   });
 
   const { groupRoleAssignments } = full;
@@ -427,17 +343,6 @@ describe.each(VERSIONS)("the %s API", (version) => {
     }
   });
 
-  test("throws for an organization that does not exist, or that belongs to another account", async () => {
-    await using fixture = await setUp();
-    const invitee = { username: ada, invitationId: unknownId, userId: unknownId, roles: member.roles };
-    const removeFrom = (orgId: string) => fixture.api.deleteOrgInvite(orgId, invitee, bounds);
-
-    const missing = await rejection(removeFrom("000000000000000000000000"));
-    expect(missing).toMatchObject({ status: 404, errorCode: "ORG_NOT_FOUND" });
-    const foreign = await rejection(removeFrom(fixture.atlas.addOrganization().id));
-    expect(foreign).toMatchObject({ status: 401, errorCode: "USER_CANNOT_ACCESS_ORG" });
-  });
-
   test.each([
     [401, "NOT_ORG_OWNER"],
     [403, "USER_UNAUTHORIZED"],
@@ -471,20 +376,6 @@ describe.each(VERSIONS)("the %s API", (version) => {
       expect(fixture.atlas.mails).toHaveLength(1);
     },
   );
-
-  test.each(["..", "", "../users"])("puts no %j in place of an id into a path", async (id) => {
-    await using fixture = await setUp();
-    fixture.organization.invite(ada);
-    for (const username of [ada, bob]) {
-      fixture.organization.rewrite(username, (view) => ({ ...view, id }));
-    }
-
-    expect(await fixture.list()).toMatchObject({ people: [], unusable: [{ username: ada }] });
-    const invitation = fixture.api.createOrgInvite(fixture.orgId, bob, member, noRecheck, bounds);
-    const error = await rejection(invitation);
-    expect(error.message).toContain("its property id is missing");
-    expect(isUnreadableSuccess(error)).toBe(true);
-  });
 });
 
 describe.each(["v1.0", "v2"] as const)("the invitations of the %s API", (version) => {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import type { PartialAccess } from "../../../../provider/atlas/invitations/access.ts";
-import { StaleObservationError } from "../../../../provider/atlas/invitations/error-meaning.ts";
 import { UsersEndpoint } from "../../../../provider/atlas/invitations/users-endpoint.ts";
 import type { Organization } from "../../../support/simulated-atlas/organization.ts";
 import type {
@@ -13,13 +12,9 @@ import {
   full,
   invitationsFixture,
   member as memberAccess,
-  noRecheck,
-  team,
   unknownId,
   usersBody,
 } from "./invitations-fixture.ts";
-
-const allowed = () => Promise.resolve();
 
 /** The endpoint, and an organization without anybody. */
 async function setUp(options?: SimulatedAtlasOptions) {
@@ -39,20 +34,6 @@ async function setUp(options?: SimulatedAtlasOptions) {
     /** The pages that were requested. */
     pages: () =>
       fixture.verified().map(({ path }) => Number(new URL(path, atlas.url).searchParams.get("pageNum"))),
-  };
-}
-
-/** Ada is a member. */
-async function setUpMember(options?: SimulatedAtlasOptions) {
-  const fixture = await setUp(options);
-  const { endpoint, orgId, organization } = fixture;
-  const { userId } = organization.addMember(ada);
-  const member = { username: ada, userId, orgMembershipStatus: "ACTIVE", ...memberAccess };
-  return {
-    ...fixture,
-    userId,
-    update: (change: PartialAccess) => endpoint.updateMember(orgId, member, change, bounds),
-    remove: () => endpoint.removeMember(orgId, member, bounds),
   };
 }
 
@@ -190,136 +171,28 @@ describe("a change of a member", () => {
     expect(organization.find(ada)).toMatchObject({ ...before, ...change });
     expect(fixture.verified()).toEqual([logged("PATCH", `${path}/${userId}`, 200, body)]);
   });
-
-  const owner = { roles: ["ORG_OWNER"] };
-
-  test.each<[what: string, next: string[], act: (organization: Organization, userId: string) => void]>([
-    ["nothing changed", ["GET 200", "PATCH 200"], () => {}],
-    ["the member left", ["GET 404"], (organization) => organization.removeMember(ada)],
-    ["the access changed", ["GET 200"], (organization) => organization.change(ada, { teamIds: [team] })],
-    [
-      "the member left and was invited again",
-      ["GET 200"],
-      (organization, userId) => {
-        organization.removeMember(ada);
-        organization.restore({ ...organization.invite(ada), userId });
-      },
-    ],
-  ])("that had to wait, where %s meanwhile, is followed by %j", async (_, next, act) => {
-    await using fixture = await setUpMember();
-    const { atlas, organization, userId } = fixture;
-    const limited = atlas.fail({ method: "PATCH", status: 429, headers: { "Retry-After": "55" } });
-
-    const updated = fixture.update(owner);
-    await limited.struck;
-    act(organization, userId);
-
-    expect((await updated)?.roles).toEqual(next.length > 1 ? owner.roles : undefined);
-    expect(fixture.steps()).toEqual(["PATCH 429", ...next]);
-  });
 });
 
-describe("the removal of a member", () => {
-  test("is one request", async () => {
-    await using fixture = await setUpMember();
-    const { path, userId, logged } = fixture;
-
-    expect(await fixture.remove()).toBe(true);
-
-    expect(fixture.verified()).toEqual([logged("DELETE", `${path}/${userId}`, 204)]);
-    expect(fixture.organization.users).toEqual([]);
-  });
-
-  test.each([
-    ["before Atlas has removed the member", "before", true, ["DELETE cut", "GET 200", "DELETE 204"]],
-    ["after Atlas has removed the member", "after", undefined, ["DELETE cut", "GET 404"]],
-  ] as const)("whose answer is lost %s is rechecked", async (_, cut, result, steps) => {
-    await using fixture = await setUpMember();
-    fixture.atlas.fail({ method: "DELETE", cut });
-
-    expect(await fixture.remove()).toBe(result);
-
-    expect(fixture.steps()).toEqual(steps);
-    expect(fixture.organization.users).toEqual([]);
-  });
-
-  test("is not sent for a member who left and was invited again while it waited", async () => {
-    await using fixture = await setUpMember();
-    const { atlas, clock, organization, userId } = fixture;
-    atlas.fail({ method: "DELETE", status: 429, headers: { "Retry-After": "60" } });
-    void clock.after(30_000).then(() => organization.restore({ ...organization.invite(ada), userId }));
-
-    expect(await fixture.remove()).toBeUndefined();
-
-    expect(organization.invitations).toMatchObject([{ username: ada, userId }]);
-  });
-});
-
-test.each(["update", "remove"] as const)(
-  "the %s of a pending person is rechecked before it is sent, and before it is retried",
+test.each(["update", "removal"])(
+  "the %s of a member who left and was invited again is not sent after a wait",
   async (operation) => {
     await using fixture = await setUp();
     const { endpoint, orgId, organization } = fixture;
-    const { userId } = organization.invite(ada);
-    const user = { username: ada, userId, roles: memberAccess.roles };
-    const send = (recheck: () => Promise<void>) =>
+    const { userId } = organization.addMember(ada);
+    const member = { username: ada, userId, orgMembershipStatus: "ACTIVE", ...memberAccess };
+    const method = operation === "update" ? "PATCH" : "DELETE";
+    fixture.atlas.fail({ method, status: 429, headers: { "Retry-After": "60" } });
+    void fixture.clock
+      .after(30_000)
+      .then(() => organization.restore({ ...organization.invite(ada), userId }));
+
+    const result =
       operation === "update"
-        ? endpoint.updateOrgUser(orgId, user, full, bounds, recheck)
-        : endpoint.removeOrgUser(orgId, user, bounds, recheck);
+        ? endpoint.updateMember(orgId, member, full, bounds)
+        : endpoint.removeMember(orgId, member, bounds);
 
-    await expect(send(() => noRecheck(bounds))).rejects.toThrow("The request was rechecked.");
-    expect(fixture.atlas.requests).toEqual([]);
-
-    fixture.atlas.fail({ cut: "before" });
-    let rechecks = 0;
-    await send(async () => void rechecks++);
-    expect(rechecks).toBe(2);
-    expect(organization.users).toMatchObject(operation === "update" ? [full] : []);
-  },
-);
-
-test.each<[actual: string, expected: string, isStale: boolean, act: (organization: Organization) => void]>([
-  ["pending", "PENDING", false, () => {}],
-  ["a member", "ACTIVE", false, (organization) => organization.accept(ada)],
-  ["pending", "ACTIVE", true, () => {}],
-  ["a member", "PENDING", true, (organization) => organization.accept(ada)],
-  ["gone", "PENDING", true, (organization) => organization.cancel(ada)],
-  ["expired", "PENDING", true, (organization) => organization.expire(ada)],
-])("a person who is %s, where %s is expected, is stale: %s", async (_, expected, isStale, act) => {
-  await using fixture = await setUp();
-  const { endpoint, orgId, organization } = fixture;
-  const { userId } = organization.invite(ada);
-  act(organization);
-
-  const assertion = endpoint.assertStatus(expected, orgId, { username: ada, userId, roles: [] }, bounds);
-
-  if (isStale) await expect(assertion).rejects.toThrow(StaleObservationError);
-  else await expect(assertion).resolves.toBeUndefined();
-  expect(fixture.verified()).toMatchObject([{ method: "GET", path: `${fixture.path}/${userId}` }]);
-});
-
-test("a status that cannot be read is an error of its own", async () => {
-  await using fixture = await setUp();
-  fixture.atlas.fail({ status: 501 });
-
-  const user = { username: ada, userId: unknownId, roles: [] };
-  const assertion = fixture.endpoint.assertStatus("PENDING", fixture.orgId, user, bounds);
-
-  expect(await rejection(assertion)).toMatchObject({ kind: "api", status: 501 });
-});
-
-test.each([undefined, "USER_NOT_FOUND"])(
-  "every request about a user returns undefined for 404 %s",
-  async (errorCode) => {
-    await using fixture = await setUp();
-    const { endpoint, orgId } = fixture;
-    const user = { username: ada, userId: unknownId, orgMembershipStatus: "ACTIVE", ...memberAccess };
-    const body = errorCode ? { error: 404, errorCode, detail: "No." } : "";
-    fixture.atlas.fail({ status: 404, body, times: Number.POSITIVE_INFINITY });
-
-    expect(await endpoint.updateOrgUser(orgId, user, full, bounds, allowed)).toBeUndefined();
-    expect(await endpoint.updateMember(orgId, user, full, bounds)).toBeUndefined();
-    expect(await endpoint.removeOrgUser(orgId, user, bounds, allowed)).toBeUndefined();
-    expect(await endpoint.removeMember(orgId, user, bounds)).toBeUndefined();
+    expect(await result).toBeUndefined();
+    expect(fixture.steps()).toEqual([`${method} 429`, "GET 200"]);
+    expect(organization.invitations).toMatchObject([{ username: ada, userId, ...memberAccess }]);
   },
 );
