@@ -7,6 +7,7 @@ import * as provider from "../../../provider/dynamic/org-invitation-provider.ts"
 import { UNKNOWN } from "../../../provider/lifecycle/check-inputs.ts";
 import { assertPackageFound } from "../../../provider/program/package-resolution.ts";
 import { assertNodeVersion } from "../../../provider/settings/node-version.ts";
+import type { Organization } from "../../support/simulated-atlas/organization.ts";
 import { SimulatedAtlas } from "../../support/simulated-atlas/simulated-atlas.ts";
 import {
   __provider,
@@ -64,41 +65,61 @@ const answered = (status: number, errorCode?: string, more: object = {}) => ({
 /** Arranges what the message is about, and runs the operation. */
 type Run = (fixture: ProviderFixture) => Promise<unknown>;
 
+/** Runs the operation in such an organization. */
+const given =
+  (arrange: (organization: Organization) => void, run: () => Promise<unknown>): Run =>
+  ({ organization }) => {
+    arrange(organization);
+    return run();
+  };
+
+/** Runs the operation while the next matching request fails. */
+const failing =
+  (fault: Parameters<SimulatedAtlas["fail"]>[0], run: () => Promise<unknown>): Run =>
+  ({ atlas }) => {
+    atlas.fail(fault);
+    return run();
+  };
+
+const member = (organization: Organization) => organization.addMember(ada);
+const invited = (organization: Organization) => organization.invite(ada);
+const invitedToProject = (organization: Organization) =>
+  organization.inviteToProject(ada, { groupId: project, roles: ["GROUP_OWNER"] });
+const ended = (how: "expire" | "reject") => (organization: Organization) => {
+  organization.invite(ada);
+  organization[how](ada);
+};
+/** Runs the operation where the invitation is listed like this. */
+const listed = (username: string, rewrite: (view: Properties) => unknown, run: () => Promise<unknown>) =>
+  given((organization) => {
+    organization.invite(username);
+    organization.rewrite(username, rewrite as never);
+  }, run);
+/** Runs the operation where the member has an unknown status. */
+const suspended = (username: string, run: () => Promise<unknown>) =>
+  given((organization) => {
+    organization.addMember(username);
+    organization.rewrite(username, (view) => ({ ...view, orgMembershipStatus: "SUSPENDED" }));
+  }, run);
+
 describe("an error is displayed as", () => {
   test.each(
     Object.entries<Run>({
       // The table of the lifecycle refuses the operation.
       'ada@example.com is already a member of ORG, so no invitation was sent. If this resource was renamed or moved, give it aliases, so that it keeps its state. Otherwise set onAccepted to "retain" (keep the member as they are) or "manage" (change the member to what is declared; destroying the resource then removes them), or remove the resource.':
-        ({ organization }) => {
-          organization.addMember(ada);
-          return create();
-        },
+        given(member, create),
       'ada@example.com has accepted the invitation to ORG, so it can no longer be changed. Set onAccepted to "manage" (change the member, and remove them on destroy), or undo the change and set it to "retain" (keep the member as they are).':
-        ({ organization }) => {
-          organization.addMember(ada);
-          return update(owner);
-        },
+        given(member, () => update(owner)),
       'ada@example.com has accepted the invitation to ORG, so it can no longer be deleted. Set onAccepted to "retain" (keep the member, forget the invitation) or "manage" (remove the member), run pulumi up, then destroy again. If the program no longer declares them, pulumi state delete and the URN forgets the resource and keeps the member.':
-        ({ organization }) => {
-          organization.addMember(ada);
-          return remove();
-        },
+        given(member, remove),
       "The invitation of ada@example.com to ORG no longer exists: it was cancelled in Atlas, or by another tool. Run pulumi refresh, then pulumi up to invite them again.":
         () => update(owner),
       "ada@example.com is no longer a member of ORG: the member left, or was removed in Atlas. Run pulumi refresh, then pulumi up to invite them again.":
         () => update(owner, { ...manage, status: "ACCEPTED" }),
       "The invitation of ada@example.com to ORG expired on DATE, so it can no longer be changed. Run pulumi refresh; then set reinviteExpired to true to invite them again, or remove the resource.":
-        ({ organization }) => {
-          organization.invite(ada);
-          organization.expire(ada);
-          return update(owner);
-        },
+        given(ended("expire"), () => update(owner)),
       "The invitation of ada@example.com to ORG was rejected, so it can no longer be changed. Remove the resource, or invite them again with pulumi up --target-replace and its URN.":
-        ({ organization }) => {
-          organization.invite(ada);
-          organization.reject(ada);
-          return update(owner);
-        },
+        given(ended("reject"), () => update(owner)),
       // Atlas does not do what it is asked for.
       "ada@example.com was invited to ORG, but without everything that is declared: PATCH /api/atlas/v2/orgs/ORG/invites/ID answered 404 TEAM_NOT_FOUND: Atlas says why. Check teamIds: the organization has no such team. Run pulumi up again to complete it.":
         ({ atlas }) => {
@@ -141,16 +162,9 @@ describe("an error is displayed as", () => {
         () => remove({ orgId: "..", roles: "ORG_MEMBER" }),
       // A look-up fails.
       "It is unknown whether ada@example.com is invited to ORG, is a member, or neither, because the look-up failed. GET /api/atlas/v2/orgs/ORG/invites answered 503: an empty body instead of Atlas's JSON. Atlas, or a proxy in front of it, has a failure: try again later. Tried 6 times.":
-        ({ atlas }) => {
-          atlas.fail({ status: 503, times: always });
-          return read();
-        },
+        failing({ status: 503, times: always }, read),
       "It is unknown whether ada@example.com is invited to ORG, is a member, or neither, because the look-up failed. Atlas's entry about ada@example.com cannot be used: its property roles is missing or of another type. Run the command again. If the error stays, update pulumi-atlas-invitations.":
-        ({ organization }) => {
-          organization.invite(ada);
-          organization.rewrite(ada, (view) => ({ ...view, roles: null }));
-          return read();
-        },
+        listed(ada, (view) => ({ ...view, roles: null }), read),
       "It is unknown whether ada@example.com is invited to ORG, is a member, or neither, because the look-up failed. The pages of the list of users of ORG did not fit together, 3 times in a row: people joined or left while it was read, or Atlas's totalCount is not the number of users that it lists. Run the command again.":
         ({ atlas, organization }) => {
           atlas.settings.countsDiffer = true;
@@ -158,36 +172,22 @@ describe("an error is displayed as", () => {
           return read();
         },
       'ada@example.com in ORG: Atlas answered with the membership status "SUSPENDED", which this version does not know. Update pulumi-atlas-invitations.':
-        ({ organization }) => {
-          organization.addMember(ada);
-          organization.rewrite(ada, (view) => ({ ...view, orgMembershipStatus: "SUSPENDED" }));
-          return remove();
-        },
+        suspended(ada, remove),
       // An answer is not what the endpoint promises, or none comes.
       "ada@example.com in ORG: POST /api/atlas/v2/orgs/ORG/invites answered 200: the response does not match the API: its property username is missing or of another type. Check the base URL, if you set one, and that no proxy answers in place of Atlas.":
-        ({ atlas }) => {
-          atlas.fail({ method: "POST", status: 200, body: { id: team }, times: always });
-          return create();
-        },
+        failing({ method: "POST", status: 200, body: { id: team }, times: always }, create),
       [`${DELETE} answered 200: the response does not match the API: it holds HTML. Check the base URL, if you set one, and that no proxy answers in place of Atlas.`]:
-        ({ atlas }) => {
-          atlas.fail({ method: "DELETE", status: 200, body: "<html>" });
-          return remove();
-        },
-      [`${DELETE} answered 400: HTML instead of Atlas's JSON.`]: ({ atlas }) => {
-        atlas.fail({ method: "DELETE", status: 400, body: "<html>" });
-        return remove();
-      },
-      [`${DELETE} answered 400: no reason given.`]: ({ atlas }) => {
-        atlas.fail({ method: "DELETE", status: 400, body: {} });
-        return remove();
-      },
-      [`${DELETE}: the connection to URL failed: other side closed. Tried 6 times. ${CHECK_NETWORK}`]: ({
-        atlas,
-      }) => {
-        atlas.fail({ cut: "before", times: always });
-        return remove();
-      },
+        failing({ method: "DELETE", status: 200, body: "<html>" }, remove),
+      [`${DELETE} answered 400: HTML instead of Atlas's JSON.`]: failing(
+        { method: "DELETE", status: 400, body: "<html>" },
+        remove,
+      ),
+      [`${DELETE} answered 400: no reason given.`]: failing(
+        { method: "DELETE", status: 400, body: {} },
+        remove,
+      ),
+      [`${DELETE}: the connection to URL failed: other side closed. Tried 6 times. ${CHECK_NETWORK}`]:
+        failing({ cut: "before", times: always }, remove),
       [`ada@example.com in ORG: PATCH /api/atlas/v2/orgs/ORG/invites/ID: the answer, status 200, broke off: the connection to URL failed: other side closed. Tried 6 times. ${CHECK_NETWORK}`]:
         ({ atlas, organization }) => {
           organization.invite(ada);
@@ -334,35 +334,21 @@ describe("notices are displayed as", () => {
     Object.entries<Run>({
       // What the creation adopts.
       "ada@example.com was already invited to ORG, by owner@example.com: the resource adopted the invitation, which expires on DATE, and no other e-mail is sent. Deleting the resource will cancel the invitation that owner@example.com sent.":
-        ({ organization }) => {
-          organization.invite(ada);
-          return create();
-        },
+        given(invited, create),
       "ada@example.com was already invited to ORG: the resource adopted the invitation, and no other e-mail is sent. Deleting the resource will cancel that invitation.":
-        ({ organization }) => {
-          organization.invite(ada);
-          organization.rewrite(ada, ({ inviterUsername: _, expiresAt: __, ...view }) => view);
-          return create();
-        },
+        listed(ada, ({ inviterUsername: _, expiresAt: __, ...view }) => view, create),
       'ada@example.com is already a member of ORG: the resource adopted the member, and no invitation is sent. Deleting the resource will remove the member from the organization; set onAccepted to "retain" to keep the member.':
-        ({ organization }) => {
-          organization.addMember(ada);
-          return create(manage);
-        },
+        given(member, () => create(manage)),
       "ada@example.com is already a member of ORG: the resource adopted the member, and no invitation is sent. Deleting the resource will keep the member.":
-        ({ organization }) => {
-          organization.addMember(ada);
-          return create(retain);
-        },
-      "The invitation of ada@example.com to ORG was sent, although its answer was lost.": ({ atlas }) => {
-        atlas.fail({ method: "POST", cut: "after" });
-        return create();
-      },
+        given(member, () => create(retain)),
+      "The invitation of ada@example.com to ORG was sent, although its answer was lost.": failing(
+        { method: "POST", cut: "after" },
+        create,
+      ),
       // What an operation leaves as it is.
-      "ada@example.com stays a member of ORG. Only the resource is deleted.": ({ organization }) => {
-        organization.addMember(ada);
-        return remove(retain);
-      },
+      "ada@example.com stays a member of ORG. Only the resource is deleted.": given(member, () =>
+        remove(retain),
+      ),
       [`ada@example.com is a member of ORG without teamIds ${team}, which is declared. onAccepted "retain" does not change a member, "manage" does.`]:
         () => update({ ...retain, teamIds: [team] }, { status: "ACCEPTED", __declared: { teamIds: [team] } }),
       "warning: ada@example.com in ORG: Atlas grants roles ORG_READ_ONLY in addition to what is declared. This was not changed. If an identity provider grants it, change it there.":
@@ -395,55 +381,36 @@ describe("notices are displayed as", () => {
           return read({ invitationId: fixture.organization.find("lovelace@example.com")?.invitationId });
         },
       "warning: An entry about grace@example.com in Atlas's list of the people of ORG was skipped: its property roles is missing or of another type.":
-        ({ organization }) => {
-          organization.invite(grace);
-          organization.rewrite(grace, (view) => ({ ...view, roles: null }));
-          return read();
-        },
-      "warning: An entry in Atlas's list of the people of ORG was skipped: it is not an object.": ({
-        organization,
-      }) => {
-        organization.invite(grace);
-        organization.rewrite(grace, () => null as never);
-        return read();
-      },
+        listed(grace, (view) => ({ ...view, roles: null }), read),
+      "warning: An entry in Atlas's list of the people of ORG was skipped: it is not an object.": listed(
+        grace,
+        () => null,
+        read,
+      ),
       'warning: grace@example.com in ORG has the status "SUSPENDED", which this version does not know. Update pulumi-atlas-invitations.':
-        ({ organization }) => {
-          organization.addMember(grace);
-          organization.rewrite(grace, (view) => ({ ...view, orgMembershipStatus: "SUSPENDED" }));
-          return read();
-        },
+        suspended(grace, read),
       "warning: ada@example.com has an invitation to a project of ORG, from owner@example.com. It is not an invitation to the organization, and is not changed.":
-        ({ organization }) => {
-          organization.inviteToProject(ada, { groupId: project, roles: ["GROUP_OWNER"] });
-          return read();
-        },
+        given(invitedToProject, read),
       "warning: ada@example.com has an invitation to a project of ORG. It is not an invitation to the organization, and is not changed.":
-        ({ organization }) => {
-          organization.inviteToProject(ada, { groupId: project, roles: ["GROUP_OWNER"] });
+        given((organization) => {
+          invitedToProject(organization);
           organization.rewrite(ada, ({ inviterUsername: _, ...view }) => view);
-          return read();
-        },
+        }, read),
       "warning: Atlas has retired the v2 API of invitations. The users API is used instead.": ({ atlas }) => {
         atlas.sunset();
         return read();
       },
       // What waits, and each request.
       "Retrying the request for the list of invitations in 30 s: GET /api/atlas/v2/orgs/ORG/invites answered 503: Atlas says why. Atlas, or a proxy in front of it, has a failure: try again later.":
-        ({ atlas }) => {
-          atlas.fail({ ...answered(503), headers: { "Retry-After": "30" } });
-          return read();
-        },
-      "Waiting for Atlas's limit of requests: the list of invitations, about 29 s left.": ({ atlas }) => {
-        atlas.fail({ ...answered(429), headers: { "Retry-After": "30" } });
-        return read();
-      },
-      "Waiting for Atlas's limit of 10 invitations in 60 s: ada@example.com, about 59 s left.": ({
-        atlas,
-      }) => {
-        atlas.fail({ method: "POST", ...answered(400, "INVITATIONS_RATE_LIMITED_IP") });
-        return create();
-      },
+        failing({ ...answered(503), headers: { "Retry-After": "30" } }, read),
+      "Waiting for Atlas's limit of requests: the list of invitations, about 29 s left.": failing(
+        { ...answered(429), headers: { "Retry-After": "30" } },
+        read,
+      ),
+      "Waiting for Atlas's limit of 10 invitations in 60 s: ada@example.com, about 59 s left.": failing(
+        { method: "POST", ...answered(400, "INVITATIONS_RATE_LIMITED_IP") },
+        create,
+      ),
       "DELETE /api/atlas/v2/orgs/ORG/invites/ID 204 0 ms, attempt 1": ({ organization, settings }) => {
         organization.invite(ada);
         settings["mongodbatlas:debug"] = "true";

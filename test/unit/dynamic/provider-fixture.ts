@@ -1,4 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { connect, createServer } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, vi } from "vitest";
 import { systemClock } from "../../../provider/atlas/clock.ts";
 import * as provider from "../../../provider/dynamic/org-invitation-provider.ts";
@@ -18,7 +21,10 @@ export const inputs = { ...declared, onAccepted: "fail", reinviteExpired: false 
 /** The inputs as the engine passes them to the other operations. */
 export const news = { ...inputs, __provider };
 
-export const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+/** The call with which Pulumi cancels a run. */
+export const CANCEL = "/pulumirpc.ResourceProvider/Cancel";
+
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 export interface ProviderFixture {
   atlas: SimulatedAtlas;
@@ -91,4 +97,18 @@ export function useProvider(): ProviderFixture {
     }
   });
   return fixture;
+}
+
+/** Calls the server of the plugin host, in which something was started before. Returns the status of the answer. */
+export async function callHost(path: string, start: () => void): Promise<unknown> {
+  const server = createServer((_request, response) => response.end());
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  start();
+  const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const stream = session.request({ ":method": "POST", ":path": path });
+  const [headers] = await once(stream.resume().end(), "response");
+  session.close();
+  await new Promise((resolve) => server.close(resolve));
+  return headers[":status"];
 }

@@ -2,7 +2,6 @@ import * as pulumi from "@pulumi/pulumi";
 import { expect, test } from "vitest";
 import { settingsSources } from "../../../provider/dynamic/settings-sources.ts";
 import { AtlasProvider, type AtlasProviderArgs } from "../../../provider/program/atlas-provider.ts";
-import { OrgInvitation } from "../../../provider/program/org-invitation.ts";
 import { resolveSettings } from "../../../provider/settings/settings.ts";
 
 const registered: pulumi.runtime.MockResourceArgs[] = [];
@@ -45,19 +44,11 @@ test("each argument is a setting of Pulumi's provider of dynamic resources, and 
   const { type, custom, inputs } = await registration(new AtlasProvider("all", all));
 
   expect({ type, custom }).toEqual({ type: "pulumi:providers:pulumi-nodejs", custom: true });
-  expect(inputs).toEqual({
-    "mongodbatlas:explicitProvider": "true",
-    "mongodbatlas:publicKey": "publick1",
-    "mongodbatlas:privateKey": encrypted("private-1"),
-    "mongodbatlas:clientId": "mdb_sa_id_1",
-    "mongodbatlas:clientSecret": encrypted("mdb_sa_sk_1"),
-    "mongodbatlas:accessToken": encrypted("token-1"),
-    "mongodbatlas:baseUrl": "https://atlas.example.com",
-    "mongodbatlas:isMongodbgovCloud": false,
-    "mongodbatlas:invitationsApi": "users",
-    "mongodbatlas:maxWait": "30m",
-    "mongodbatlas:debug": true,
-  });
+  const settings = Object.entries(all).map(([name, value]) => [
+    `mongodbatlas:${name}`,
+    ["privateKey", "clientSecret", "accessToken"].includes(name) ? encrypted(value) : value,
+  ]);
+  expect(inputs).toEqual({ "mongodbatlas:explicitProvider": "true", ...Object.fromEntries(settings) });
 });
 
 test("an argument that is left out, or undefined, is no setting", async () => {
@@ -69,33 +60,19 @@ test("an argument that is left out, or undefined, is no setting", async () => {
 });
 
 test("an argument may be an output, and a secret stays secret", async () => {
-  const { inputs } = await registration(
-    new AtlasProvider("outputs", {
-      publicKey: pulumi.output(Promise.resolve("publick2")),
-      privateKey: pulumi.output("private-2"),
-      clientSecret: pulumi.secret("mdb_sa_sk_2"),
-      baseUrl: pulumi.secret("https://secret.example.com"),
-    }),
-  );
+  const args = {
+    publicKey: pulumi.output(Promise.resolve("publick2")),
+    clientSecret: pulumi.secret("mdb_sa_sk_2"),
+    baseUrl: pulumi.secret("https://secret.example.com"),
+  };
+  const { inputs } = await registration(new AtlasProvider("outputs", args));
 
   expect(inputs).toEqual({
     "mongodbatlas:explicitProvider": "true",
     "mongodbatlas:publicKey": "publick2",
-    "mongodbatlas:privateKey": encrypted("private-2"),
     "mongodbatlas:clientSecret": encrypted("mdb_sa_sk_2"),
     "mongodbatlas:baseUrl": encrypted("https://secret.example.com"),
   });
-});
-
-test("an invitation has the provider of its options", async () => {
-  const provider = new AtlasProvider("account", { accessToken: "token-1" });
-  const ada = { orgId: "32b6e34b3d91647abb20e7b8", username: "ada@example.com", roles: ["ORG_MEMBER"] };
-
-  const invitation = await registration(new OrgInvitation("ada", ada, { provider }));
-
-  expect(invitation.provider).toBe(
-    "urn:pulumi:stack::project::pulumi:providers:pulumi-nodejs::account::id of account",
-  );
 });
 
 test("resource options are passed on", async () => {
@@ -107,25 +84,26 @@ test("resource options are passed on", async () => {
   expect(urn).toContain("pulumi:providers:pulumi-nodejs$pulumi:providers:pulumi-nodejs::child");
 });
 
-test("its settings precede those of the environment", async () => {
-  const { publicKey, privateKey, clientId, clientSecret, accessToken, ...others } = all;
-  const { inputs } = await registration(new AtlasProvider("key", { publicKey, privateKey, ...others }));
+test("its settings precede those of the environment, which has the others", async () => {
+  const { publicKey, privateKey } = all;
+  const { inputs } = await registration(
+    new AtlasProvider("key", { publicKey, privateKey, invitationsApi: "users", debug: true }),
+  );
   const environment = {
     MONGODB_ATLAS_ACCESS_TOKEN: "token-2",
-    MONGODB_ATLAS_BASE_URL: "https://other.example.com",
     MONGODB_ATLAS_INVITATIONS_API: "v2",
-    MONGODB_ATLAS_MAX_WAIT: "1s",
     MONGODB_ATLAS_DEBUG: "0",
+    MONGODB_ATLAS_MAX_WAIT: "1s",
   };
 
   // The plugin host unwraps the secrets.
   const sources = settingsSources(environment, (name) => inputs[name]?.value ?? inputs[name]);
 
-  expect(resolveSettings(sources)).toEqual({
-    credentials: { kind: "apiKey", publicKey, privateKey, source: expect.stringContaining("AtlasProvider") },
-    baseUrl: "https://atlas.example.com",
+  const place = "the arguments of the AtlasProvider (mongodbatlas:publicKey and mongodbatlas:privateKey)";
+  expect(resolveSettings(sources)).toMatchObject({
+    credentials: { kind: "apiKey", publicKey, privateKey, source: place },
     invitationsApi: "users",
-    maxWaitMs: 1_800_000,
     debug: true,
+    maxWaitMs: 1_000,
   });
 });

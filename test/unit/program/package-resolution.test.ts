@@ -16,18 +16,16 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-/** Writes a package.json, and the files that it exports. */
-async function addPackage(folder: string, exports: Record<string, string> = {}): Promise<void> {
-  for (const file of Object.values(exports)) {
-    await mkdir(dirname(join(root, folder, file)), { recursive: true });
-    await writeFile(join(root, folder, file), "");
-  }
+/** Writes a package.json, and the file that it exports, if any. */
+async function addPackage(folder: string, exported?: "./provider" | "."): Promise<void> {
   await mkdir(join(root, folder), { recursive: true });
+  const exports = exported ? { [exported]: "./exported.js" } : {};
   await writeFile(join(root, folder, "package.json"), JSON.stringify({ exports }));
+  if (exported) await writeFile(join(root, folder, "exported.js"), "");
 }
 
 /** Installs this package. */
-const install = (folder: string) => addPackage(folder, { "./provider": "./dist/org-invitation-provider.js" });
+const install = (folder: string) => addPackage(folder, "./provider");
 
 /** Links as pnpm and npm workspaces do. */
 async function link(from: string, to: string): Promise<void> {
@@ -44,31 +42,34 @@ function expectMissing(folder: string | undefined, manifest = "package.json"): v
 
 const expectFound = (folder = ".") => expect(() => assertPackageFound(join(root, folder))).not.toThrow();
 
-test("a package that npm installed is found from the program and from the folders in it", async () => {
+const PACKAGE = "node_modules/pulumi-atlas-invitations";
+
+test.each<[layout: string, program: string, arrange: () => Promise<void>]>([
+  ["that npm installed", ".", () => install(PACKAGE)],
+  ["in a folder above that of the program", "dist/program", () => install(PACKAGE)],
+  [
+    "that pnpm installed for the program",
+    ".",
+    async () => {
+      const store = `node_modules/.pnpm/pulumi-atlas-invitations@0.1.0/${PACKAGE}`;
+      await install(store);
+      await link(PACKAGE, store);
+    },
+  ],
+  [
+    "that is a member of the program's workspace",
+    "packages/program",
+    async () => {
+      await install("packages/pulumi-atlas-invitations");
+      await link(PACKAGE, "packages/pulumi-atlas-invitations");
+    },
+  ],
+])("a package %s is found from %s", async (_, program, arrange) => {
   await addPackage(".");
-  await install("node_modules/pulumi-atlas-invitations");
-  await mkdir(join(root, "dist/program"), { recursive: true });
+  await addPackage(program);
+  await arrange();
 
-  expectFound();
-  expectFound("dist/program");
-});
-
-test("a package that pnpm installed for the program is found", async () => {
-  const store = "node_modules/.pnpm/pulumi-atlas-invitations@0.1.0/node_modules/pulumi-atlas-invitations";
-  await addPackage(".");
-  await install(store);
-  await link("node_modules/pulumi-atlas-invitations", store);
-
-  expectFound();
-});
-
-test("a member of a workspace is found from another one", async () => {
-  await addPackage(".");
-  await addPackage("packages/program");
-  await install("packages/pulumi-atlas-invitations");
-  await link("node_modules/pulumi-atlas-invitations", "packages/pulumi-atlas-invitations");
-
-  expectFound("packages/program");
+  expectFound(program);
 });
 
 test("a package that pnpm installed only for a dependency is not found from the program", async () => {
@@ -83,8 +84,9 @@ test("a package that pnpm installed only for a dependency is not found from the 
   expectMissing(root);
 });
 
-test("the error names the nearest package.json", async () => {
-  await addPackage(".");
+test("the error names the nearest package.json, or the one to create in the folder of the program", async () => {
+  vi.spyOn(process, "cwd").mockReturnValue(root);
+  expectMissing(undefined);
   await addPackage("packages/program");
   const folder = join(root, "packages/program/dist");
   await mkdir(folder);
@@ -92,28 +94,17 @@ test("the error names the nearest package.json", async () => {
   expectMissing(folder, join("packages", "program", "package.json"));
 });
 
-test("the error names the package.json to create where there is none", () => {
-  expectMissing(root);
-});
-
 test("a package of that name without the entry of the provider is not found", async () => {
-  await addPackage(".");
-  await addPackage("node_modules/pulumi-atlas-invitations", { ".": "./index.js" });
+  await addPackage(PACKAGE, ".");
 
   expectMissing(root);
 });
 
 test("a package that is installed after the error is found, and not resolved again", async () => {
-  await addPackage(".");
   expectMissing(root);
-  await install("node_modules/pulumi-atlas-invitations");
+  await install(PACKAGE);
   expectFound();
 
   await rm(join(root, "node_modules"), { recursive: true });
   expectFound();
-});
-
-test("the folder is the one in which the program runs", () => {
-  vi.spyOn(process, "cwd").mockReturnValue(root);
-  expectMissing(undefined);
 });

@@ -3,24 +3,13 @@ import { expect, test } from "vitest";
 import { assertNodeVersion } from "../../../provider/settings/node-version.ts";
 import { rejectionOf } from "./settings-fixture.ts";
 
-test.each(["20.19.0", "20.20.1", "22.12.0", "22.99.0", "23.0.0", "24.21.0", "100.0.0", "22.12.0-nightly"])(
-  "Node.js %s is accepted",
-  (version) => {
-    expect(() => assertNodeVersion(version)).not.toThrow();
-  },
-);
-
-test.each(["20.18.0", "20.18.3", "18.20.8", "20.0.0", "21.7.3", "22.11.0", "22.0.0", "16.20.2", "0.12.18"])(
-  "Node.js %s is rejected by an error that names it",
-  (version) => {
-    const { kind, message } = rejectionOf(() => assertNodeVersion(version));
-    expect(kind).toBe("nodeVersion");
-    expect(message).toContain(version);
-  },
-);
-
-test("the version that runs is the default", () => {
-  expect(() => assertNodeVersion()).not.toThrow();
+test("an error names the version that is too old", () => {
+  const { kind, message } = rejectionOf(() => assertNodeVersion("22.11.0"));
+  expect(kind).toBe("nodeVersion");
+  expect(message).toContain("22.11.0");
+  for (const accepted of ["22.12.0", "22.12.0-nightly", undefined]) {
+    expect(() => assertNodeVersion(accepted)).not.toThrow();
+  }
 });
 
 test("the accepted versions are those of package.json", async () => {

@@ -6,7 +6,6 @@ import { resolveSettings, type Settings } from "../../../provider/settings/setti
 import { rejectionOf, sourcesOf, type Values } from "./settings-fixture.ts";
 
 const key = { MONGODB_ATLAS_PUBLIC_KEY: "publick1", MONGODB_ATLAS_PRIVATE_KEY: "private-1" };
-const keyInConfiguration = { "cfg:publicKey": "publick2", "cfg:privateKey": "private-2" };
 const COMMERCIAL = "https://cloud.mongodb.com";
 const GOVERNMENT = "https://cloud.mongodbgov.com";
 
@@ -36,40 +35,34 @@ test("have defaults for everything but the credentials", () => {
 });
 
 describe("with settings in both sources", () => {
-  const inEnvironment = {
+  const fromEnvironment: Values = {
     ...key,
     MONGODB_ATLAS_BASE_URL: "https://one.example.com",
     MONGODB_ATLAS_INVITATIONS_API: "users",
     MONGODB_ATLAS_MAX_WAIT: "10m",
     MONGODB_ATLAS_DEBUG: "0",
   };
-  const ofEnvironment = {
-    credentials: { publicKey: "publick1" },
-    baseUrl: "https://one.example.com",
-    invitationsApi: "users",
-    maxWaitMs: 600_000,
-    debug: false,
-  };
-  const inConfiguration = {
-    ...keyInConfiguration,
+  const fromConfiguration: Values = {
+    "cfg:publicKey": "publick2",
+    "cfg:privateKey": "private-2",
     "cfg:baseUrl": "https://two.example.com",
     "cfg:invitationsApi": "v1.0",
     "cfg:maxWait": "90s",
     "cfg:debug": "true",
   };
-  const ofConfiguration = {
-    credentials: { publicKey: "publick2" },
-    baseUrl: "https://two.example.com",
-    invitationsApi: "v1.0",
-    maxWaitMs: 90_000,
-    debug: true,
+  const one = {
+    baseUrl: "https://one.example.com",
+    invitationsApi: "users",
+    maxWaitMs: 600_000,
+    debug: false,
   };
+  const two = { baseUrl: "https://two.example.com", invitationsApi: "v1.0", maxWaitMs: 90_000, debug: true };
 
   test.each([
-    ["environment", { ...inEnvironment, ...inConfiguration }, ofEnvironment],
-    ["configuration", { ...inEnvironment, ...inConfiguration }, ofConfiguration],
-    ["environment", inConfiguration, ofConfiguration],
-    ["configuration", inEnvironment, ofEnvironment],
+    ["environment", { ...fromEnvironment, ...fromConfiguration }, one],
+    ["configuration", { ...fromEnvironment, ...fromConfiguration }, two],
+    ["environment", fromConfiguration, two],
+    ["configuration", fromEnvironment, one],
   ] as const)(
     "each is that of the first source that has it, with the %s first",
     (first, values, expected) => {
@@ -78,7 +71,7 @@ describe("with settings in both sources", () => {
   );
 
   test("a flag for the Government's server in the first source precedes a server in the second", () => {
-    const values = { ...inEnvironment, ...keyInConfiguration, "cfg:isMongodbgovCloud": "true" };
+    const values = { ...fromEnvironment, "cfg:isMongodbgovCloud": "true" };
     const { baseUrl, invitationsApi } = resolveSettings(sourcesOf(values, "configuration"));
     expect({ baseUrl, invitationsApi }).toEqual({ baseUrl: GOVERNMENT, invitationsApi: "users" });
   });
@@ -103,39 +96,33 @@ describe("the server", () => {
     }
   });
 
-  test.each([
-    ...[
-      "http://cloud.mongodb.com",
-      "http://192.168.0.1",
-      "http://10.127.0.0.1.example.com",
-      "http://127.0.0.1.example.com",
-      "http://localhost.example.com",
-      "http://notlocalhost",
-      "http://[::2]",
-      "http://128.0.0.1",
-      "http://0.0.0.0",
-      "ftp://127.0.0.1",
-      "file:///etc/passwd",
-      "cloud.mongodb.com:443",
-    ].map((value) => [value, "does not begin with https://"]),
-    ...["cloud.mongodb.com", "https://", "//cloud.mongodb.com", "https://a b", "hunter2"].map((value) => [
-      value,
-      "is not a URL",
-    ]),
-    ...[
-      "https://cloud.mongodb.com/hunter2",
-      "https://cloud.mongodb.com//",
-      "https://cloud.mongodb.com/?token=hunter2",
-      "https://cloud.mongodb.com?hunter2",
-      "https://cloud.mongodb.com/#hunter2",
-      "https://hunter2@cloud.mongodb.com",
-      "https://user:hunter2@cloud.mongodb.com",
-      "https://:hunter2@cloud.mongodb.com",
-      "http://user:hunter2@127.0.0.1",
-      "https://cloud.mongodb.com\\@hunter2",
-    ].map((value) => [value, "has more than a scheme, a host and a port"]),
-  ] as [string, string][])("%j is an error: it %s", (value, reason) => {
-    for (const values of bothNames("MONGODB_ATLAS_BASE_URL", "baseUrl", value)) {
+  test.each<[reason: string, wrong: string[]]>([
+    [
+      "does not begin with https://",
+      ["http://cloud.mongodb.com", "ftp://127.0.0.1", "cloud.mongodb.com:443"],
+    ],
+    ["does not begin with https://", ["http://127.0.0.1.example.com", "http://10.127.0.0.1.example.com"]],
+    ["does not begin with https://", ["http://localhost.example.com", "http://notlocalhost"]],
+    ["does not begin with https://", ["http://[::2]", "http://128.0.0.1", "http://0.0.0.0"]],
+    ["is not a URL", ["cloud.mongodb.com", "https://", "//cloud.mongodb.com", "https://a b", "hunter2"]],
+    [
+      "has more than a scheme, a host and a port",
+      ["https://cloud.mongodb.com/hunter2", "https://a.example//"],
+    ],
+    [
+      "has more than a scheme, a host and a port",
+      ["https://a.example?hunter2", "https://a.example/#hunter2"],
+    ],
+    [
+      "has more than a scheme, a host and a port",
+      ["https://hunter2@a.example", "https://:hunter2@a.example"],
+    ],
+    [
+      "has more than a scheme, a host and a port",
+      ["http://a:hunter2@127.0.0.1", "https://a.example\\@hunter2"],
+    ],
+  ])("that %s is an error: %j", (reason, wrong) => {
+    for (const values of wrong.flatMap((value) => bothNames("MONGODB_ATLAS_BASE_URL", "baseUrl", value))) {
       const { kind, message } = rejection(values);
       expect(kind).toBe("invalidSetting");
       expect(message).toContain(`${Object.keys(values)[0]} ${reason}`);
@@ -151,59 +138,42 @@ describe("the server", () => {
     ["true", { "cfg:baseUrl": `${GOVERNMENT}/` }, GOVERNMENT],
     ["false", { "cfg:baseUrl": `${GOVERNMENT}/` }, GOVERNMENT],
     ["true", { MONGODB_ATLAS_BASE_URL: " " }, GOVERNMENT],
-    [
-      "true",
-      { MONGODB_ATLAS_BASE_URL: "http://127.0.0.1:1", "cfg:baseUrl": COMMERCIAL },
-      "http://127.0.0.1:1",
-    ],
+    ["true", { MONGODB_ATLAS_BASE_URL: "http://[::1]", "cfg:baseUrl": COMMERCIAL }, "http://[::1]"],
   ])("with isMongodbgovCloud %j and %j is %s", (isMongodbgovCloud, others, baseUrl) => {
     expect(resolve({ "cfg:isMongodbgovCloud": isMongodbgovCloud, ...others }).baseUrl).toBe(baseUrl);
   });
 
-  test("may not contradict isMongodbgovCloud", () => {
-    const values = { "cfg:isMongodbgovCloud": "true", "cfg:baseUrl": COMMERCIAL };
-    expect(rejection(values).kind).toBe("conflictingSettings");
-  });
-
-  test.each(["yes", "TRUE", "1"])("isMongodbgovCloud may not be %j", (value) => {
-    const { kind, message } = rejection({ "cfg:isMongodbgovCloud": value });
-    expect(kind).toBe("invalidSetting");
-    expect(message).toContain("cfg:isMongodbgovCloud");
+  test("may not contradict isMongodbgovCloud, which is true or false", () => {
+    const contradiction = { "cfg:isMongodbgovCloud": "true", "cfg:baseUrl": COMMERCIAL };
+    expect(rejection(contradiction).kind).toBe("conflictingSettings");
+    for (const value of ["yes", "TRUE", "1"]) {
+      expect(rejection({ "cfg:isMongodbgovCloud": value }).kind).toBe("invalidSetting");
+    }
   });
 });
 
-test.each([
-  ["v2", "v2"],
-  ["v1.0", "v1.0"],
-  [" users ", "users"],
-])("the version of the invitations API may be %j", (value, version) => {
-  for (const values of bothNames("MONGODB_ATLAS_INVITATIONS_API", "invitationsApi", value)) {
-    expect(resolve(values).invitationsApi).toBe(version);
-  }
-});
-
-test.each([
-  ["90s", 90_000],
-  ["30m", 1_800_000],
-  ["2h", 7_200_000],
-  ["0s", 0],
-  [" 5m ", 300_000],
-])("the longest wait %j is %i ms", (value, ms) => {
-  for (const values of bothNames("MONGODB_ATLAS_MAX_WAIT", "maxWait", value)) {
-    expect(resolve(values).maxWaitMs).toBe(ms);
-  }
-});
-
-test.each([
-  ["1", true],
-  ["true", true],
-  ["yes", true],
-  ["0", false],
-  ["false", false],
-  [" ", false],
-])("each request is shown with debug %j: %j", (value, expected) => {
-  for (const values of bothNames("MONGODB_ATLAS_DEBUG", "debug", value)) {
-    expect(resolve(values).debug).toBe(expected);
+test.each<[variable: string, name: string, setting: keyof Settings, values: Record<string, unknown>]>([
+  [
+    "MONGODB_ATLAS_INVITATIONS_API",
+    "invitationsApi",
+    "invitationsApi",
+    { v2: "v2", "v1.0": "v1.0", " users ": "users" },
+  ],
+  [
+    "MONGODB_ATLAS_MAX_WAIT",
+    "maxWait",
+    "maxWaitMs",
+    { "90s": 90_000, "30m": 1_800_000, "2h": 7_200_000, " 0s ": 0 },
+  ],
+  [
+    "MONGODB_ATLAS_DEBUG",
+    "debug",
+    "debug",
+    { "1": true, true: true, yes: true, "0": false, false: false, " ": false },
+  ],
+])("%s or %s sets %s: %j", (variable, name, setting, expected) => {
+  for (const [value, result] of Object.entries(expected)) {
+    for (const values of bothNames(variable, name, value)) expect(resolve(values)[setting]).toBe(result);
   }
 });
 
@@ -231,55 +201,42 @@ test.each([
   const { kind, message } = rejection({ ...credentials, MONGODB_ATLAS_INVITATIONS_API: "v1.0" });
   expect(kind).toBe("conflictingSettings");
   for (const name of Object.keys(credentials)) expect(message).toContain(name);
-  for (const version of ["v2", "users"]) {
-    const values = { ...credentials, MONGODB_ATLAS_INVITATIONS_API: version };
-    expect(resolve(values).invitationsApi).toBe(version);
-  }
+  const values = { ...credentials, MONGODB_ATLAS_INVITATIONS_API: "users" };
+  expect(resolve(values).invitationsApi).toBe("users");
 });
 
 test("any settings resolve to a safe origin, or to an error without a secret", () => {
   const secret = "5f0c0ffe-dead-4bee-8bad-c0de5ec4e75e";
-  const text = fc.oneof(
-    fc.string(),
-    fc.constantFrom("", " ", "true", "false", "v2", COMMERCIAL, "http://127.0.0.1:1"),
-  );
-  const withSecret = fc.oneof(
-    fc.constant(secret),
-    fc.tuple(text, text).map(([before, after]) => before + secret + after),
-  );
-  const url = fc.oneof(
-    text,
-    withSecret,
-    fc.constantFrom(
-      `https://user:${secret}@cloud.mongodb.com`,
-      `http://${secret}@cloud.mongodb.com`,
-      `https://cloud.mongodb.com/${secret}`,
-      `http://cloud.mongodb.com/?${secret}`,
-      `https://${secret}`,
-      `http://${secret}/`,
-      `publick1:${secret}`,
-    ),
-  );
+  const likely = ["", " ", "true", "false", "v2", COMMERCIAL, "http://127.0.0.1:1"];
+  const text = fc.oneof(fc.string(), fc.constantFrom(...likely));
+  const withSecret = fc.tuple(text, text).map(([before, after]) => before + secret + after);
+  const wrongUrls = [
+    `https://a:${secret}@b.example`,
+    `http://${secret}@b.example`,
+    `https://b.example/${secret}`,
+  ];
+  const hosts = [`https://${secret}`, `http://${secret}/`, `publick1:${secret}`];
+  const url = fc.oneof(text, withSecret, fc.constantFrom(...wrongUrls, ...hosts));
   const half = fc.oneof(text, withSecret, fc.constant(`mdb_sa_id_${secret}`), fc.constant("one"));
-  const settings = fc.record(
-    {
-      MONGODB_ATLAS_PUBLIC_KEY: half,
-      MONGODB_ATLAS_PRIVATE_KEY: half,
-      MONGODB_ATLAS_PUBLIC_API_KEY: half,
-      MCLI_PRIVATE_API_KEY: half,
-      MONGODB_ATLAS_CLIENT_ID: half,
-      MONGODB_ATLAS_CLIENT_SECRET: half,
-      MONGODB_ATLAS_ACCESS_TOKEN: half,
-      MONGODB_ATLAS_BASE_URL: url,
-      MONGODB_ATLAS_INVITATIONS_API: text,
-      MONGODB_ATLAS_MAX_WAIT: text,
-      MONGODB_ATLAS_DEBUG: text,
-      "cfg:publicKey": half,
-      "cfg:privateKey": half,
-      "cfg:baseUrl": url,
-      "cfg:isMongodbgovCloud": text,
-      "cfg:invitationsApi": text,
-    },
+  const named = (names: string[], value: fc.Arbitrary<string>) => names.map((name) => [name, value]);
+  const settings = fc.record<Record<string, string>>(
+    Object.fromEntries([
+      ...named(
+        ["PUBLIC_KEY", "PRIVATE_KEY", "PUBLIC_API_KEY"].map((name) => `MONGODB_ATLAS_${name}`),
+        half,
+      ),
+      ...named(
+        ["CLIENT_ID", "CLIENT_SECRET", "ACCESS_TOKEN"].map((name) => `MONGODB_ATLAS_${name}`),
+        half,
+      ),
+      ...named(["MCLI_PRIVATE_API_KEY", "cfg:publicKey", "cfg:privateKey"], half),
+      ...named(["MONGODB_ATLAS_BASE_URL", "cfg:baseUrl"], url),
+      ...named(
+        ["INVITATIONS_API", "MAX_WAIT", "DEBUG"].map((name) => `MONGODB_ATLAS_${name}`),
+        text,
+      ),
+      ...named(["cfg:isMongodbgovCloud", "cfg:invitationsApi"], text),
+    ]),
     { requiredKeys: [] },
   );
 
