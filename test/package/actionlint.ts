@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
-import { access, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -21,12 +22,7 @@ export async function provideActionlint(env = process.env): Promise<string> {
   const cache = env.PULUMI_ATLAS_ENGINE_CACHE || join(caches, "pulumi-atlas-invitations");
   const folder = join(cache, `actionlint-${VERSION}-${process.platform}-${process.arch}`);
   const actionlint = join(folder, process.platform === "win32" ? "actionlint.exe" : "actionlint");
-  const isBuilt = () =>
-    access(actionlint).then(
-      () => true,
-      () => false,
-    );
-  if (await isBuilt()) return actionlint;
+  if (existsSync(actionlint)) return actionlint;
 
   await mkdir(dirname(folder), { recursive: true });
   const building = await mkdtemp(`${folder}-`);
@@ -34,8 +30,8 @@ export async function provideActionlint(env = process.env): Promise<string> {
     const goEnv = { ...env, GOBIN: building, GOWORK: "off", CGO_ENABLED: "0" };
     await promisify(execFile)("go", ["install", `${MODULE}@${VERSION}`], { env: goEnv });
     // Another run may have been faster.
-    await rename(building, folder).catch(async (error) => {
-      if (!(await isBuilt())) throw error;
+    await rename(building, folder).catch((error) => {
+      if (!existsSync(actionlint)) throw error;
     });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;

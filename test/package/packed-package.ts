@@ -20,14 +20,15 @@ export interface PackageSize {
   files: number;
 }
 
+type PackResult = { filename: string; size: number; unpackedSize: number; files: { path: string }[] };
+
 /** Builds and packs a copy of the repository, so that nobody's `dist/` changes, and unpacks the tarball. */
 export async function packPackage(): Promise<PackedPackage> {
   const copy = await copyRepository();
   const dispose = () => rm(copy, { recursive: true, force: true });
   try {
     await symlink(join(REPOSITORY, "node_modules"), join(copy, "node_modules"), "junction");
-    const [packed] = Object.values<PackResult>(JSON.parse(await npm(copy, "pack", "--json")));
-    if (!packed) throw new Error("npm pack named no package");
+    const [packed] = Object.values(JSON.parse(await npm(copy, "pack", "--json"))) as [PackResult];
     const unpacked = join(copy, "unpacked");
     await mkdir(unpacked);
     // With relative paths, as the `tar` of Git for Windows takes a drive letter for a host.
@@ -42,13 +43,6 @@ export async function packPackage(): Promise<PackedPackage> {
     await dispose();
     throw error;
   }
-}
-
-interface PackResult {
-  filename: string;
-  size: number;
-  unpackedSize: number;
-  files: { path: string }[];
 }
 
 /** The line of the changelog that says how large the package is. */

@@ -81,6 +81,9 @@ const failing =
     return run();
   };
 
+const failedDelete = (fault: Parameters<SimulatedAtlas["fail"]>[0]) =>
+  failing({ ...fault, method: "DELETE" }, remove);
+
 const member = (organization: Organization) => organization.addMember(ada);
 const invited = (organization: Organization) => organization.invite(ada);
 const invitedToProject = (organization: Organization) =>
@@ -177,17 +180,14 @@ describe("an error is displayed as", () => {
       "ada@example.com in ORG: POST /api/atlas/v2/orgs/ORG/invites answered 200: the response does not match the API: its property username is missing or of another type. Check the base URL, if you set one, and that no proxy answers in place of Atlas.":
         failing({ method: "POST", status: 200, body: { id: team }, times: always }, create),
       [`${DELETE} answered 200: the response does not match the API: it holds HTML. Check the base URL, if you set one, and that no proxy answers in place of Atlas.`]:
-        failing({ method: "DELETE", status: 200, body: "<html>" }, remove),
-      [`${DELETE} answered 400: HTML instead of Atlas's JSON.`]: failing(
-        { method: "DELETE", status: 400, body: "<html>" },
-        remove,
-      ),
-      [`${DELETE} answered 400: no reason given.`]: failing(
-        { method: "DELETE", status: 400, body: {} },
-        remove,
-      ),
+        failedDelete({ status: 200, body: "<html>" }),
+      [`${DELETE} answered 400: HTML instead of Atlas's JSON.`]: failedDelete({
+        status: 400,
+        body: "<html>",
+      }),
+      [`${DELETE} answered 400: no reason given.`]: failedDelete({ status: 400, body: {} }),
       [`${DELETE}: the connection to URL failed: other side closed. Tried 6 times. ${CHECK_NETWORK}`]:
-        failing({ cut: "before", times: always }, remove),
+        failedDelete({ cut: "before", times: always }),
       [`ada@example.com in ORG: PATCH /api/atlas/v2/orgs/ORG/invites/ID: the answer, status 200, broke off: the connection to URL failed: other side closed. Tried 6 times. ${CHECK_NETWORK}`]:
         ({ atlas, organization }) => {
           organization.invite(ada);

@@ -148,15 +148,11 @@ test.each([
   },
 );
 
-/** How many people each of the connections invites, and how. */
-interface Load {
-  shares: number[];
-  parallel: number;
-  /** How much later each connection starts than the one before. */
-  laterS?: number;
-  /** How long each connection but the first pauses after an invitation. */
-  pauseS?: number;
-}
+/**
+ * How many people each connection invites, and how many at a time. Each starts so much later than the one before, and
+ * each but the first pauses after an invitation.
+ */
+type Load = { shares: number[]; parallel: number; laterS?: number; pauseS?: number };
 
 const loads: Load[] = [
   { shares: [50, 50], parallel: 8 },

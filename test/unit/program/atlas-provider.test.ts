@@ -76,10 +76,7 @@ test("an argument may be an output, and a secret stays secret", async () => {
 });
 
 test("resource options are passed on", async () => {
-  const parent = new AtlasProvider("parent", {});
-  const child = new AtlasProvider("child", {}, { parent });
-  await registration(child);
-
+  const child = new AtlasProvider("child", {}, { parent: new AtlasProvider("parent", {}) });
   const urn = await new Promise((resolve) => child.urn.apply(resolve));
   expect(urn).toContain("pulumi:providers:pulumi-nodejs$pulumi:providers:pulumi-nodejs::child");
 });

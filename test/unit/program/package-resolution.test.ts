@@ -96,7 +96,6 @@ test("the error names the nearest package.json, or the one to create in the fold
 
 test("a package of that name without the entry of the provider is not found", async () => {
   await addPackage(PACKAGE, ".");
-
   expectMissing(root);
 });
 

@@ -54,10 +54,8 @@ test("an access token precedes a service account, and that an API key, each from
 });
 
 test("a configuration that is read first decides alone, whatever its kind of credentials", () => {
-  const environment = Object.assign(
-    {},
-    ...ORIGINS.filter((origin) => !isConfiguration(origin)).map((origin) => full(origin, "OfEnvironment")[0]),
-  );
+  const inEnvironment = ORIGINS.filter((origin) => !isConfiguration(origin));
+  const environment = Object.assign({}, ...inEnvironment.map((origin) => full(origin, "OfEnvironment")[0]));
   for (const origin of ORIGINS.filter(isConfiguration)) {
     const [values, credentials] = full(origin);
     expect(resolveConfigurationFirst({ ...environment, ...values })).toEqual(credentials);

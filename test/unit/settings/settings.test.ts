@@ -15,7 +15,7 @@ const rejection = (values: Values) => rejectionOf(() => resolve(values));
 
 /** Each setting by its name in the environment and in the configuration. */
 const bothNames = (variable: string, key: string, value: string): Values[] => [
-  { [variable]: value },
+  { [`MONGODB_ATLAS_${variable}`]: value },
   { [`cfg:${key}`]: value },
 ];
 
@@ -37,7 +37,7 @@ test("have defaults for everything but the credentials", () => {
 describe("with settings in both sources", () => {
   const fromEnvironment: Values = {
     ...key,
-    MONGODB_ATLAS_BASE_URL: "https://one.example.com",
+    MONGODB_ATLAS_BASE_URL: "https://one.example",
     MONGODB_ATLAS_INVITATIONS_API: "users",
     MONGODB_ATLAS_MAX_WAIT: "10m",
     MONGODB_ATLAS_DEBUG: "0",
@@ -51,7 +51,7 @@ describe("with settings in both sources", () => {
     "cfg:debug": "true",
   };
   const one = {
-    baseUrl: "https://one.example.com",
+    baseUrl: "https://one.example",
     invitationsApi: "users",
     maxWaitMs: 600_000,
     debug: false,
@@ -91,38 +91,23 @@ describe("the server", () => {
     ["http://LOCALHOST", "http://localhost"],
     ["http://[::1]:8080", "http://[::1]:8080"],
   ])("%j is %s", (value, origin) => {
-    for (const values of bothNames("MONGODB_ATLAS_BASE_URL", "baseUrl", value)) {
+    for (const values of bothNames("BASE_URL", "baseUrl", value)) {
       expect(resolve(values).baseUrl).toBe(origin);
     }
   });
 
+  const insecure = "does not begin with https://";
+  const tooMuch = "has more than a scheme, a host and a port";
   test.each<[reason: string, wrong: string[]]>([
-    [
-      "does not begin with https://",
-      ["http://cloud.mongodb.com", "ftp://127.0.0.1", "cloud.mongodb.com:443"],
-    ],
-    ["does not begin with https://", ["http://127.0.0.1.example.com", "http://10.127.0.0.1.example.com"]],
-    ["does not begin with https://", ["http://localhost.example.com", "http://notlocalhost"]],
-    ["does not begin with https://", ["http://[::2]", "http://128.0.0.1", "http://0.0.0.0"]],
+    [insecure, ["http://cloud.mongodb.com", "ftp://127.0.0.1", "cloud.mongodb.com:443", "http://[::2]"]],
+    [insecure, ["http://127.0.0.1.example.com", "http://10.127.0.0.1.example.com", "http://128.0.0.1"]],
+    [insecure, ["http://localhost.example.com", "http://notlocalhost", "http://0.0.0.0"]],
     ["is not a URL", ["cloud.mongodb.com", "https://", "//cloud.mongodb.com", "https://a b", "hunter2"]],
-    [
-      "has more than a scheme, a host and a port",
-      ["https://cloud.mongodb.com/hunter2", "https://a.example//"],
-    ],
-    [
-      "has more than a scheme, a host and a port",
-      ["https://a.example?hunter2", "https://a.example/#hunter2"],
-    ],
-    [
-      "has more than a scheme, a host and a port",
-      ["https://hunter2@a.example", "https://:hunter2@a.example"],
-    ],
-    [
-      "has more than a scheme, a host and a port",
-      ["http://a:hunter2@127.0.0.1", "https://a.example\\@hunter2"],
-    ],
+    [tooMuch, ["https://cloud.mongodb.com/hunter2", "https://a.example//", "https://a.example?hunter2"]],
+    [tooMuch, ["https://a.example/#hunter2", "https://hunter2@a.example", "https://:hunter2@a.example"]],
+    [tooMuch, ["http://a:hunter2@127.0.0.1", "https://a.example\\@hunter2"]],
   ])("that %s is an error: %j", (reason, wrong) => {
-    for (const values of wrong.flatMap((value) => bothNames("MONGODB_ATLAS_BASE_URL", "baseUrl", value))) {
+    for (const values of wrong.flatMap((value) => bothNames("BASE_URL", "baseUrl", value))) {
       const { kind, message } = rejection(values);
       expect(kind).toBe("invalidSetting");
       expect(message).toContain(`${Object.keys(values)[0]} ${reason}`);
@@ -153,38 +138,19 @@ describe("the server", () => {
 });
 
 test.each<[variable: string, name: string, setting: keyof Settings, values: Record<string, unknown>]>([
-  [
-    "MONGODB_ATLAS_INVITATIONS_API",
-    "invitationsApi",
-    "invitationsApi",
-    { v2: "v2", "v1.0": "v1.0", " users ": "users" },
-  ],
-  [
-    "MONGODB_ATLAS_MAX_WAIT",
-    "maxWait",
-    "maxWaitMs",
-    { "90s": 90_000, "30m": 1_800_000, "2h": 7_200_000, " 0s ": 0 },
-  ],
-  [
-    "MONGODB_ATLAS_DEBUG",
-    "debug",
-    "debug",
-    { "1": true, true: true, yes: true, "0": false, false: false, " ": false },
-  ],
-])("%s or %s sets %s: %j", (variable, name, setting, expected) => {
+  ["INVITATIONS_API", "invitationsApi", "invitationsApi", { v2: "v2", "v1.0": "v1.0", " users ": "users" }],
+  ["MAX_WAIT", "maxWait", "maxWaitMs", { "90s": 90_000, "30m": 1_800_000, "2h": 7_200_000, " 0s ": 0 }],
+  ["DEBUG", "debug", "debug", { "1": true, true: true, yes: true, "0": false, false: false, " ": false }],
+])("MONGODB_ATLAS_%s or %s sets %s: %j", (variable, name, setting, expected) => {
   for (const [value, result] of Object.entries(expected)) {
     for (const values of bothNames(variable, name, value)) expect(resolve(values)[setting]).toBe(result);
   }
 });
 
 test.each([
-  ["MONGODB_ATLAS_INVITATIONS_API", "invitationsApi", ["v3", "V2", "1.0", "constructor", "__proto__"]],
-  [
-    "MONGODB_ATLAS_MAX_WAIT",
-    "maxWait",
-    ["30", "m", "1.5h", "-1s", "1d", "1 h", "1h30m", "1H", "9999999s", "constructor"],
-  ],
-])("%s or %s may not be any of %j", (variable, key, wrong) => {
+  ["INVITATIONS_API", "invitationsApi", ["v3", "V2", "1.0", "constructor", "__proto__"]],
+  ["MAX_WAIT", "maxWait", ["30", "m", "1.5h", "-1s", "1d", "1 h", "1h30m", "1H", "9999999s", "constructor"]],
+])("MONGODB_ATLAS_%s or %s may not be any of %j", (variable, key, wrong) => {
   for (const value of wrong) {
     for (const values of bothNames(variable, key, value)) {
       const { kind, message } = rejection(values);
@@ -210,43 +176,29 @@ test("any settings resolve to a safe origin, or to an error without a secret", (
   const likely = ["", " ", "true", "false", "v2", COMMERCIAL, "http://127.0.0.1:1"];
   const text = fc.oneof(fc.string(), fc.constantFrom(...likely));
   const withSecret = fc.tuple(text, text).map(([before, after]) => before + secret + after);
-  const wrongUrls = [
-    `https://a:${secret}@b.example`,
-    `http://${secret}@b.example`,
-    `https://b.example/${secret}`,
+  const urls = ["https://a:SECRET@b.example", "http://SECRET@b.example", "https://b.example/SECRET"];
+  const others = ["https://SECRET", "http://SECRET/", "publick1:SECRET", "mdb_sa_id_SECRET", "one"];
+  const usual = fc.constantFrom(...urls, ...others).map((value) => value.replace("SECRET", secret));
+  const ofAtlas = (...names: string[]) => names.map((name) => `MONGODB_ATLAS_${name}`);
+  const secretNames = [
+    ...ofAtlas("PUBLIC_KEY", "PRIVATE_KEY", "PUBLIC_API_KEY", "CLIENT_ID", "CLIENT_SECRET", "ACCESS_TOKEN"),
+    ...ofAtlas("BASE_URL"),
+    ...["MCLI_PRIVATE_API_KEY", "cfg:publicKey", "cfg:privateKey", "cfg:baseUrl"],
   ];
-  const hosts = [`https://${secret}`, `http://${secret}/`, `publick1:${secret}`];
-  const url = fc.oneof(text, withSecret, fc.constantFrom(...wrongUrls, ...hosts));
-  const half = fc.oneof(text, withSecret, fc.constant(`mdb_sa_id_${secret}`), fc.constant("one"));
-  const named = (names: string[], value: fc.Arbitrary<string>) => names.map((name) => [name, value]);
-  const settings = fc.record<Record<string, string>>(
-    Object.fromEntries([
-      ...named(
-        ["PUBLIC_KEY", "PRIVATE_KEY", "PUBLIC_API_KEY"].map((name) => `MONGODB_ATLAS_${name}`),
-        half,
-      ),
-      ...named(
-        ["CLIENT_ID", "CLIENT_SECRET", "ACCESS_TOKEN"].map((name) => `MONGODB_ATLAS_${name}`),
-        half,
-      ),
-      ...named(["MCLI_PRIVATE_API_KEY", "cfg:publicKey", "cfg:privateKey"], half),
-      ...named(["MONGODB_ATLAS_BASE_URL", "cfg:baseUrl"], url),
-      ...named(
-        ["INVITATIONS_API", "MAX_WAIT", "DEBUG"].map((name) => `MONGODB_ATLAS_${name}`),
-        text,
-      ),
-      ...named(["cfg:isMongodbgovCloud", "cfg:invitationsApi"], text),
-    ]),
-    { requiredKeys: [] },
+  const otherNames = ofAtlas("INVITATIONS_API", "MAX_WAIT", "DEBUG");
+  const otherKeys = ["cfg:isMongodbgovCloud", "cfg:invitationsApi"];
+  const settings = fc.tuple(
+    fc.dictionary(fc.constantFrom(...secretNames), fc.oneof(text, withSecret, usual)),
+    fc.dictionary(fc.constantFrom(...otherNames, ...otherKeys), text),
   );
 
   const order = fc.constantFrom("environment" as const, "configuration" as const);
   fc.assert(
-    fc.property(settings, fc.boolean(), order, (values, withKey, first) => {
+    fc.property(settings, fc.boolean(), order, ([secrets, values], withKey, first) => {
       const secretKey = { MONGODB_ATLAS_PUBLIC_KEY: "publick1", MONGODB_ATLAS_PRIVATE_KEY: secret };
       try {
         const { credentials, baseUrl, invitationsApi } = resolveSettings(
-          sourcesOf({ ...values, ...(withKey && secretKey) }, first),
+          sourcesOf({ ...secrets, ...values, ...(withKey && secretKey) }, first),
         );
         expect(credentials.source).not.toContain(secret);
         expect(baseUrl).toMatch(/^(https:\/\/[^/@]+|http:\/\/(127\.[\d.]+|localhost|\[::1\])(:\d+)?)$/);
