@@ -156,24 +156,6 @@ describe("a resource", () => {
     expect(read).toMatchObject({ id: invitationId, props: { invitationId } });
   });
 
-  test("is stored, with an error, where its invitation was sent but is incomplete", async () => {
-    const { atlas, organization } = fixture;
-    atlas.settings.ignoresOnCreate = ["teamIds"];
-    atlas.fail({ method: "PATCH", status: 501, body: "" });
-    const error = await failureOf(provider.create({ ...news, teamIds: [team] }));
-    const { invitationId } = organization.find(ada) ?? {};
-    const properties = { ...inputs, invitationId, teamIds: [], __declared: { teamIds: [team] }, __provider };
-    expect(error).toMatchObject({ id: invitationId, properties, reasons: [error.message] });
-  });
-
-  test("may have a state that somebody wrote for an import", async () => {
-    const { invitationId = "" } = fixture.organization.invite(ada);
-    const read = await provider.read(invitationId, { ...declared, username: "ADA@example.com", __provider });
-    expect(read).toMatchObject({ id: invitationId, inputs, props: { status: "PENDING", invitationId } });
-    await provider.delete(invitationId, { ...declared, __provider });
-    expect(fixture.organization.users).toEqual([]);
-  });
-
   test.each(["orgId", "invitationId", "userId"])(
     "sends nothing where %s of the state is no id",
     async (name) => {
@@ -194,8 +176,6 @@ describe("a resource", () => {
 });
 
 describe("the resources of a run", () => {
-  const handedOver = /^Another resource declares ada@example\.com/;
-
   test("store which resource they are, also for a state of 0.1.0 and after an alias", async () => {
     const { id, outs } = await createResource("ada");
     const { __declaredBy: first, ...by010 } = outs;
@@ -210,22 +190,6 @@ describe("the resources of a run", () => {
     fixture.nextRun();
     const { outs: unknown = {} } = await provider.update(id, outs, news);
     expect(unknown.__declaredBy).toBe(first);
-  });
-
-  test("hand over a person in the run after one that ended between create and delete", async () => {
-    const { organization } = fixture;
-    const old = await createResource("ada");
-    fixture.nextRun();
-    const renamed = await createResource("ada-l");
-    const before = organization.users;
-    fixture.nextRun();
-    await keepResource("ada-l", renamed);
-    await provider.delete(old.id, old.outs);
-    expect(organization.users).toEqual(before);
-    expect(fixture.lines.at(-1)).toMatch(handedOver);
-    fixture.nextRun();
-    await provider.delete(renamed.id, renamed.outs);
-    expect(organization.users).toEqual([]);
   });
 
   test("renew the invitation of a replaced resource in a later run, also of one that 0.1.0 stored", async () => {
@@ -356,16 +320,6 @@ describe("an error", () => {
     stderr = vi.spyOn(console, "error").mockImplementation(() => undefined);
   });
 
-  test("is one message for the engine and one short line for stderr", async () => {
-    fixture.organization.addMember(ada);
-    const error = await failureOf(provider.create(news));
-    expect(error.message).toContain(ada);
-    expect(`${error}: ${error.stack}`).toBe(
-      "OrgInvitation create failed: the error is shown with the resource",
-    );
-    expect(stderr).not.toHaveBeenCalled();
-  });
-
   test.each([
     ["create", () => provider.create(news), bugWithStack],
     ["update", () => provider.update("id", stored010, { ...news, roles: ["ORG_OWNER"] }), bugWithStack],
@@ -388,7 +342,11 @@ describe("an error", () => {
     });
     const error = await failureOf(provider.create({ ...news, teamIds: [team] }));
     const { invitationId } = fixture.organization.find(ada) ?? {};
-    expect(error).toMatchObject({ id: invitationId, properties: { invitationId, __provider } });
+    const properties = { ...inputs, invitationId, teamIds: [], __declared: { teamIds: [team] }, __provider };
+    expect(error).toMatchObject({ id: invitationId, properties, reasons: [error.message] });
+    expect(`${error}: ${error.stack}`).toBe(
+      "OrgInvitation create failed: the error is shown with the resource",
+    );
     expect(error.message).toMatch(/^ada@example\.com was invited .* a bug\./);
     expect(stderr.mock.calls).toEqual(bugWithStack);
   });
