@@ -24,17 +24,14 @@ test("the table of the lifecycle in docs/operations.md is the tested one", async
 });
 
 test("docs/settings.md names every setting that is read, and no other", async () => {
-  const sources = [
-    await read("provider/settings/settings.ts"),
-    await read("provider/settings/credentials.ts"),
-  ];
+  const files = ["settings", "credentials"].map((name) => read(`provider/settings/${name}.ts`));
+  const source = (await Promise.all(files)).join("\n");
   const names = (text: string, pattern: RegExp) => [...new Set(text.match(pattern))].sort();
   const document = await read("docs/settings.md");
 
   const variables = /\b(MONGODB_ATLAS|MCLI)_[A-Z_]+\b/g;
-  expect(names(document, variables)).toEqual(names(sources.join("\n"), variables));
-  for (const key of names(document, /(?<=`mongodbatlas:)\w+/g))
-    expect(sources.join("\n")).toContain(`"${key}"`);
+  expect(names(document, variables)).toEqual(names(source, variables));
+  for (const key of names(document, /(?<=`mongodbatlas:)\w+/g)) expect(source).toContain(`"${key}"`);
 });
 
 test("docs/arguments.md has every argument and every output", async () => {

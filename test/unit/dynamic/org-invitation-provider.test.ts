@@ -52,13 +52,8 @@ function useServiceAccount(): void {
 // The rules of check and diff are tested in lifecycle/.
 describe("check", () => {
   test("normalises the inputs, and reports failures at their property path", async () => {
-    const given = {
-      ...declared,
-      username: "Ada@Example.com",
-      ...nothing,
-      __provider,
-      __resource: urn("ada"),
-    };
+    const engine = { __provider, __resource: urn("ada") };
+    const given = { ...declared, username: "Ada@Example.com", ...nothing, ...engine };
     expect(await provider.check({}, given)).toEqual({ inputs: { ...inputs, ...nothing }, failures: [] });
     expect(await provider.check(undefined, news)).toEqual({ inputs, failures: [] });
     const { failures } = await provider.check(undefined, { ...news, roles: [], orgId: "no" });
@@ -70,6 +65,11 @@ describe("check", () => {
     const checked = await provider.check(olds, { ...news, roles: olds.roles, status: UNKNOWN });
     expect(checked).toEqual({ inputs: olds, failures: [] });
   });
+});
+
+test("diff returns what a change of the inputs means", async () => {
+  const replaced = { replaces: ["username"], deleteBeforeReplace: false };
+  expect(await provider.diff("id", stored010, { ...news, username: grace })).toEqual(replaced);
 });
 
 describe("a resource", () => {

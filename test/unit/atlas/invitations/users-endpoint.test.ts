@@ -173,6 +173,17 @@ describe("a change of a member", () => {
   });
 });
 
+test("a change of a member whose access stays the same is sent after a wait", async () => {
+  await using fixture = await setUp();
+  const { endpoint, orgId, organization } = fixture;
+  const { userId } = organization.addMember(ada);
+  const member = { username: ada, userId, orgMembershipStatus: "ACTIVE", ...memberAccess };
+  fixture.atlas.fail({ method: "PATCH", status: 429, headers: { "Retry-After": "60" } });
+
+  expect(await endpoint.updateMember(orgId, member, full, bounds)).toMatchObject(full);
+  expect(fixture.steps()).toEqual(["PATCH 429", "GET 200", "PATCH 200"]);
+});
+
 test.each(["update", "removal"])(
   "the %s of a member who left and was invited again is not sent after a wait",
   async (operation) => {
