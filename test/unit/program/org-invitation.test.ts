@@ -200,7 +200,7 @@ test.each<[how: string, first: Declared, second: Declared]>([
   ["values, in any letter case,", ["ada", {}], ["lovelace", shouted]],
   ["outputs", ["ada", { orgId: output(orgId) }], ["lovelace", { username: output("ADA@example.com") }]],
   ["a promise", ["lovelace", { username: Promise.resolve("ada@example.com") }], ["ada", {}]],
-])("declares nobody twice by %s: an error of one line, and one registration", async (_, ...both) => {
+])("rejects a second declaration by %s, with an error of one line", async (_, ...both) => {
   const registered = startProgram();
   const error = await errorOf(() => {
     for (const [name, args] of both) new OrgInvitation(name, { ...ada, ...args });
