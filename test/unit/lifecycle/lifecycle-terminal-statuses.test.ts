@@ -8,8 +8,8 @@ describe.each(APIS)("on $apiVersion", (api) => {
     { status: "REJECTED", end: "reject" },
   ] as const)("an invitation that the state has as $status", ({ status, end }) => {
     test.each([
-      { since: "nothing has happened", invited: false, accepted: false, now: "PENDING" },
-      { since: "a colleague has invited the person again", invited: true, accepted: false, now: "PENDING" },
+      { since: "nothing has happened", now: "PENDING" },
+      { since: "a colleague has invited the person again", invited: true, now: "PENDING" },
       { since: "the person has accepted a later invitation", invited: true, accepted: true, now: "ACCEPTED" },
     ])("is deleted without a request and then replaced where $since", async ({ invited, accepted, now }) => {
       const options = { onAccepted: "manage" } as const;

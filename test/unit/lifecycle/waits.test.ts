@@ -49,22 +49,6 @@ describe.each(WRITES)("$operation keeps a person who accepts", ({ operation, met
     await expect(run(send({ ...fixture, lifecycle }, state))).rejects.toMatchObject(hasAccepted);
     expect(organization.find(ada)).toMatchObject(unchangedMember);
   });
-
-  test("while the challenge of the request takes 5 s", async () => {
-    const fixture = await setup(users, { nonces: "once" });
-    const { atlas, organization, run, lifecycle, inputs, clock } = fixture;
-    const state = await run(lifecycle.create(inputs()));
-    const challenges: string[] = [];
-    atlas.onRequest(async (request, stage) => {
-      if (request.method !== method || request.authenticated || stage !== "handled") return;
-      challenges.push(request.method);
-      organization.accept(ada);
-      await clock.travel(5_000);
-    });
-    await expect(run(send(fixture, state))).rejects.toMatchObject(hasAccepted);
-    expect(challenges).toEqual([method]);
-    expect(organization.find(ada)).toMatchObject(unchangedMember);
-  });
 });
 
 describe.each(APIS)("on $apiVersion", (api) => {
@@ -130,27 +114,6 @@ describe.each(APIS)("on $apiVersion", (api) => {
     expect(atlas.mails).toHaveLength(10);
     const rejected = outcomes.filter(({ status }) => status === "rejected");
     expect(rejected).toMatchObject(Array(5).fill({ reason: { kind: "cancelled" } }));
-  });
-
-  test("a run that is cancelled before a retry sends nothing more, also for operations that wait for it", async () => {
-    const { atlas, organization, inputs, lifecycle, connected, clock, run } = await setup(api);
-    const state = await run(lifecycle.create(inputs()));
-    const cancellation = new AbortController();
-    const cancelled = connected({ signal: cancellation.signal });
-    const failing = atlas.fail({ method: "DELETE", ...tooMany(30), status: 503 });
-    const operations = Promise.allSettled([
-      cancelled.delete(state),
-      cancelled.update(state, inputs({ roles: ["ORG_OWNER"] })),
-    ]);
-    await clock.advance(10_000);
-    await failing.struck;
-    atlas.forget();
-    cancellation.abort();
-    const outcomes = await run(operations);
-    await clock.advance(minuteMs);
-    expect(atlas.requests).toEqual([]);
-    expect(organization.users).toMatchObject([{ status: "PENDING", roles: ["ORG_MEMBER"] }]);
-    expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
   });
 });
 
