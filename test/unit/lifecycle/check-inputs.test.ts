@@ -203,12 +203,8 @@ test.each([
 
 test("quotes only the start of a very long value", () => {
   const long = "x".repeat(1_000_000);
-  const given = { orgId: long, username: long, roles: { long }, onAccepted: [long] };
-  const reasons = Object.values(failuresOf(given));
-  expect(reasons).toHaveLength(4);
-  for (const reason of reasons) {
-    expect(reason).toContain("xxx…");
-    expect(reason.length).toBeLessThan(400);
+  for (const given of [{ orgId: long }, { username: long }, { roles: { long } }, { onAccepted: [long] }]) {
+    expect(Object.values(failuresOf(given))).toEqual([expect.stringMatching(/^.{0,400}xxx…$/)]);
   }
 });
 
@@ -237,9 +233,8 @@ test("warns once of each role that this version does not know, and keeps it", ()
   });
   expect(failures).toEqual([]);
   expect(inputs.roles).toEqual(["ORG_MEMBER", "ORG_WIZARD", "wizard"]);
-  const warningOf = (role: string) =>
-    `The role ${role} of ada@example.com is unknown to this version. It is sent to Atlas unchanged.`;
-  expect(warnings).toEqual(["GROUP_WIZARD", "ORG_WIZARD", "constructor", "wizard"].map(warningOf));
+  const warning = (role: string) => expect.stringMatching(`^The role ${role} of ada@example.com is unknown`);
+  expect(warnings).toEqual(["GROUP_WIZARD", "ORG_WIZARD", "constructor", "wizard"].map(warning));
   const unknown = checkInputs({ ...least, username: UNKNOWN, roles: ["ORG_WIZARD"] });
   expect(unknown.warnings).toEqual([expect.stringContaining("a person whose address is not known yet")]);
 });

@@ -67,17 +67,6 @@ describe.each(DEPRECATED_APIS)("an invitation that $apiVersion stores without it
 });
 
 describe.each(APIS)("the lifecycle on $apiVersion", ({ isUsers, setup }) => {
-  test("stores a member without an organization role, and grants one to a managed member", async () => {
-    const { organization, invited, refresh } = await setup();
-    organization.addMember(ada, { roles: [] });
-    const retained = await invited({ onAccepted: "retain" });
-    expect(retained).toMatchObject({ status: "ACCEPTED", roles: [] });
-    expect(await refresh(retained)).toEqual(retained);
-    expect(organization.find(ada)).toMatchObject({ roles: [] });
-    expect(await invited({ onAccepted: "manage" })).toMatchObject({ roles: ["ORG_MEMBER"] });
-    expect(organization.find(ada)).toMatchObject({ roles: ["ORG_MEMBER"] });
-  });
-
   test("never adopts, reads or changes an invitation to a project", async () => {
     const { organization, invited, inputs, connected, notices, atlas } = await setup();
     const before = organization.inviteToProject(ada, { groupId: project, roles: ["GROUP_OWNER"] });
@@ -126,17 +115,6 @@ describe.each(APIS)("the lifecycle on $apiVersion", ({ isUsers, setup }) => {
       const message = expect.stringContaining(`did not take teamIds ${team}`);
       await expect(updated).rejects.toMatchObject({ kind: "accessNotTaken", message });
       expect(organization.find(ada)).toMatchObject({ roles: ["ORG_OWNER"], teamIds: [] });
-    });
-  });
-
-  test("fails where Atlas ignores the roles of a member, unless they are retained or declared as they are", async () => {
-    const { organization, invited, expectNoChange } = await setup({ ignoresOnUpdate: ["roles"] });
-    const roles = ["ORG_READ_ONLY"];
-    organization.addMember(ada, { roles });
-    await expect(invited({ onAccepted: "manage" })).rejects.toMatchObject({ kind: "accessNotTaken" });
-    await expectNoChange(async () => {
-      expect(await invited({ onAccepted: "retain" })).toMatchObject({ roles });
-      expect(await invited({ onAccepted: "manage", roles })).toMatchObject({ roles });
     });
   });
 

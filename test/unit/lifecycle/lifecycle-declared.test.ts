@@ -106,13 +106,6 @@ describe.each(APIS)("on $apiVersion", ({ isUsers, setup }) => {
     const roles = isUsers ? { orgRoles: ["ORG_MEMBER"] } : ["ORG_MEMBER"];
     await invited(leftOut);
     expect(changes()).toEqual([{ method: "POST", body: { username: ada, roles } }]);
-    const username = "grace@example.com";
-    await invited({ username, ...access });
-    const assigned = [{ groupId: project, groupRoles: owner.roles }];
-    const body = isUsers
-      ? { username, roles: { ...roles, groupRoleAssignments: assigned }, teamIds: [team] }
-      : { username, roles, teamIds: [team], groupRoleAssignments: [owner] };
-    expect(changes()).toEqual([{ method: "POST", body }]);
   });
 
   describe.each(PEOPLE)("the access of $whose", ({ onAccepted }) => {
@@ -151,15 +144,22 @@ describe.each(APIS)("on $apiVersion", ({ isUsers, setup }) => {
     });
   });
 
-  test("removes from a member only what the plan named", async () => {
-    const roles = ["ORG_MEMBER", "ORG_READ_ONLY"];
-    await expectChange(await setup({ onAccepted: "manage" }), [
+  const roles = ["ORG_MEMBER", "ORG_READ_ONLY"];
+  const withBilling = { roles: ["ORG_BILLING_ADMIN", ...roles], ...teams(otherTeam) };
+  const stillWithBilling = { roles: ["ORG_BILLING_ADMIN", "ORG_OWNER"], ...both };
+
+  test.each<[does: string, ...Change]>([
+    ["grants a role where there is none", {}, { roles: [] }, "read", {}, member],
+    [
+      "removes only what the plan named",
       { roles, ...teams() },
-      { roles: [...roles, "ORG_BILLING_ADMIN"], ...teams(otherTeam) },
+      withBilling,
       "not read",
       { ...asOwner, ...teams(team) },
-      { roles: ["ORG_BILLING_ADMIN", "ORG_OWNER"], ...both },
-    ]);
+      stillWithBilling,
+    ],
+  ])("of a managed member, %s", async (_, ...change) => {
+    await expectChange(await setup({ onAccepted: "manage" }), change);
   });
 
   test.each(UNMANAGED)("grants exactly what is declared once %s becomes manage", async (onAccepted) => {

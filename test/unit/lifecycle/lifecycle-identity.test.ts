@@ -1,4 +1,3 @@
-import { domainToASCII } from "node:url";
 import { describe, expect, test } from "vitest";
 import { APIS, ada, newAddress, team, withoutTag } from "./lifecycle-fixture.ts";
 
@@ -51,31 +50,12 @@ describe.each(APIS)("on $apiVersion, a person who changes the address", (api) =>
     expect(await refresh(renamed)).toEqual(renamed);
     expect(notices).toEqual([isSame]);
   });
-
-  test("keeps a pending invitation, which is changed and cancelled", async () => {
-    const { organization, invited, refresh, update, connected, atlas } = await api.setup();
-    const state = await invited();
-    organization.changeAddress(ada, newAddress);
-    const read = await refresh(state);
-    expect(read).toEqual({ ...state, knownAs: newAddress });
-    await update(read, { roles: ["ORG_OWNER"] });
-    expect(organization.users).toMatchObject([{ username: newAddress, roles: ["ORG_OWNER"] }]);
-    expect(atlas.mails).toHaveLength(1);
-    await connected().delete(read);
-    expect(organization.users).toEqual([]);
-  });
 });
 
 describe.each(APIS)("on $apiVersion, an address that Atlas stores differently", (api) => {
-  test.each([
-    { username: "ada+atlas@example.com", stored: ada, storesUsername: withoutTag },
-    {
-      username: "ada@bücher.example",
-      stored: "ada@xn--bcher-kva.example",
-      storesUsername: (username: string) => username.replace(/[^@]*$/, (domain) => domainToASCII(domain)),
-    },
-  ])("such as $username is one person", async ({ username, stored, storesUsername }) => {
-    const fixture = await api.setup({ storesUsername, newIdOnAcceptance: true });
+  test("is one person", async () => {
+    const [username, stored] = ["ada+atlas@example.com", ada];
+    const fixture = await api.setup({ storesUsername: withoutTag, newIdOnAcceptance: true });
     const { organization, invited, refresh, update, connected, atlas, notices } = fixture;
     const created = await invited({ username });
     expect(created).toMatchObject({ username, knownAs: stored, status: "PENDING" });

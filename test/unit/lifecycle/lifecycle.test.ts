@@ -75,18 +75,6 @@ describe.each(APIS)("the table of the lifecycle on $apiVersion", ({ isUsers, set
 });
 
 describe.each(APIS)("the lifecycle on $apiVersion", ({ isUsers, setup, invitesPath, invitationPath }) => {
-  test("stores what Atlas answers about an invitation", async () => {
-    const { organization, invited, apiKey } = await setup();
-    const { invitationId, userId, orgName, ...state } = await invited();
-    const stored = organization.find(ada);
-    const { createdAt, expiresAt } = stored ?? {};
-    const inviterUsername = apiKey.publicKey;
-    expect(state).toMatchObject({ status: "PENDING", createdAt, expiresAt, inviterUsername });
-    expect({ invitationId, userId, orgName }).toEqual(
-      isUsers ? { userId: stored?.userId } : { invitationId: stored?.invitationId, orgName: "Example" },
-    );
-  });
-
   test("adopts an invitation in any letter case without a second e-mail, and reports it", async () => {
     const { organization, expectNoChange, connected, inputs } = await setup();
     const { expiresAt } = organization.invite("Ada@Example.COM");
