@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { lineWith, PHRASES } from "../support/message-phrases.ts";
 import { API_VERSIONS, unordered, V1, withChallenge } from "./expected-requests.ts";
 import { ADA, DESTROY, GRACE, REFRESH, UP } from "./invitation-stack.ts";
 import { startStack } from "./start-stack.ts";
@@ -63,10 +62,6 @@ describe.concurrent("a pending invitation", () => {
     expect(planned.output).toContain('~ [0]: "ORG_OWNER" => "ORG_MEMBER"');
     expect(planned.requests).toEqual(withChallenge(expected.findOther));
 
-    await stack.declare({ ada: {}, grace: { roles: ["ORG_OWNER"] } });
-    expect((await stack.fail(UP)).diagnostics.grace).toMatch(lineWith(GRACE, PHRASES.invitationGone));
-
-    await stack.declare({ ada: {}, grace: {} });
     const refreshed = await stack.run(REFRESH);
     expect(refreshed.output).toContain("[diff: ~roles]");
     const resources = await stack.resources();

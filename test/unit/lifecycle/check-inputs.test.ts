@@ -186,10 +186,12 @@ const INVISIBLE = ["\u200B", "\u200D", "\uFEFF", "\u00AD", "\uFE0F", "\u202E", "
 
 test.each(INVISIBLE)("accepts no address with the invisible character %j, which it shows", (character) => {
   const code = `\\u{${character.codePointAt(0)?.toString(16)}}`;
-  const places = "_ada@example.com|ada_@example.com|ada@exam_ple.com|ada@büch_er.example|a@b.com_";
-  for (const place of list(places)) {
-    const reason = failuresOf({ username: place.replace("_", character) }).username;
-    expect(reason).toContain(`got "${place.replace("_", code)}"`);
+  for (const place of list(
+    "_ada@example.com|ada_@example.com|ada@exam_ple.com|ada@büch_er.example|a@b.com_",
+  )) {
+    expect(failuresOf({ username: place.replace("_", character) }).username).toContain(
+      place.replace("_", code),
+    );
   }
 });
 

@@ -103,14 +103,6 @@ describe("a person whom Atlas has under another address, without an id that show
 });
 
 describe.each(APIS)("on $apiVersion", (api) => {
-  test("the invitation that another stack, or an untargeted resource, declares is cancelled", async () => {
-    const { run, connected, inputs, invited, organization } = await setup(api);
-    const state = await run(invited({}, "one"));
-    expect(await run(connected().create(inputs(), "other"))).toMatchObject({ status: "PENDING" });
-    await run(connected().delete(state));
-    expect(organization.users).toEqual([]);
-  });
-
   test("the invitation whose run ends before its answer stays, unless it is declared again", async () => {
     const { run, connected, inputs, invited, organization, atlas, mails } = await setup(api);
     const cancellation = new AbortController();

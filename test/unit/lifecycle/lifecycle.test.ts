@@ -208,24 +208,18 @@ describe.each(APIS)("the lifecycle on $apiVersion", ({ isUsers, setup, invitesPa
 describe.each(DEPRECATED_APIS)("the retirement of $apiVersion", ({ apiVersion, setup }) => {
   test("interrupts no operation, and is reported once in each run", async () => {
     const { atlas, organization, inputs, lifecycle, connected, notices } = await setup();
-    const grace = "grace@example.com";
     const state = await lifecycle.create(inputs());
     atlas.sunset();
     const changed = inputs({ roles: ["ORG_OWNER"] });
     const updated = await lifecycle.update(state, changed);
     expect(updated).toMatchObject({ ...changed, status: "PENDING", invitationId: state.invitationId });
     expect(await lifecycle.read(updated)).toEqual(updated);
-    const other = await lifecycle.create(inputs({ username: grace }));
-    expect(other).toMatchObject({ status: "PENDING", userId: organization.find(grace)?.userId });
+    await lifecycle.create(inputs({ username: "grace@example.com" }));
     const retired = `warning: Atlas has retired the ${apiVersion} API of invitations. The users API is used instead.`;
     expect(notices).toEqual([retired]);
 
     await connected().delete(updated);
-    expect(organization.find(ada)).toBeUndefined();
-    expect(await connected().read(updated)).toBeUndefined();
-    await connected().create(inputs());
-    expect(organization.find(ada)).toMatchObject({ status: "PENDING" });
-    expect(notices).toEqual(Array(4).fill(retired));
-    expect(atlas.mails).toHaveLength(3);
+    expect(organization.users).toMatchObject([{ username: "grace@example.com", status: "PENDING" }]);
+    expect(notices).toEqual([retired, retired]);
   });
 });
