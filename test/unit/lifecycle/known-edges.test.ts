@@ -65,6 +65,7 @@ describe("invitations API: a colleague's invitation within 30 s of a cached list
     const { invitationId } = await run(lifecycle.create(inputs()));
     expect(fixture.mails()).toBe(mails);
     expect(invitationId === colleagues.invitationId).toBe(mails === 1);
+    if (mails === 1) expect(fixture.notices.at(-1)).toContain("the invitation that owner@example.com sent");
   });
 });
 

@@ -4,7 +4,6 @@ import type { LifecycleRow, OnAccepted, Operation } from "../../../provider/life
 import type { OrgInvitationState } from "../../../provider/lifecycle/org-invitation-state.ts";
 import { type Cell, LIFECYCLE_TABLE } from "../../support/lifecycle-table.ts";
 import type { Organization } from "../../support/simulated-atlas/organization.ts";
-import { SimulatedClock } from "../../support/simulated-clock.ts";
 import { APIS, ada, DEPRECATED_APIS, refusal, team } from "./lifecycle-fixture.ts";
 
 /** The notice of an operation, by the beginning of what it does. */
@@ -101,16 +100,6 @@ describe.each(APIS)("the lifecycle on $apiVersion", ({ isUsers, setup, invitesPa
     expect(atlas.mails).toHaveLength(1);
     const text = `already invited to ${organization.id}, by ${inviterUsername}`;
     expect(notices).toEqual([expect.stringContaining(text)]);
-  });
-
-  test("adopts the invitation that a colleague sends while its own is throttled", async () => {
-    const clock = new SimulatedClock();
-    const { organization, invited, atlas, failAfter, notices } = await setup({ clock });
-    const headers = { "Retry-After": "55" };
-    failAfter(() => organization.invite(ada), { method: "POST", path: invitesPath, status: 429, headers });
-    await clock.run(invited());
-    expect(atlas.mails).toHaveLength(1);
-    expect(notices.at(-1)).toContain("will cancel the invitation that owner@example.com sent");
   });
 
   test.each([

@@ -146,7 +146,8 @@ test("a stored state has valid ids, or is rejected with an error of this package
       try {
         state = parseState(properties);
       } catch (error) {
-        return expect(error).toBeInstanceOf(LifecycleError);
+        expect(error).toBeInstanceOf(LifecycleError);
+        return;
       }
       const { orgId, invitationId = orgId, userId = orgId } = state;
       for (const id of [orgId, invitationId, userId]) expect(id).toMatch(/^[0-9a-f]{24}$/i);
