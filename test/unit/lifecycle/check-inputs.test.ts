@@ -99,6 +99,7 @@ test("returns inputs or failures for anything that a program declares", () => {
 
 const idReason = (what: string, where: string, value: string) =>
   `must be the id of ${what}, 24 hexadecimal digits that Atlas shows in ${where}; got "${value}"`;
+
 test("reports every invalid argument at once, each at its path", () => {
   const given = {
     orgId: "myorg",
@@ -173,9 +174,7 @@ test.each([
   ...list("ada@-example.com|ada@example.com,b@example.com|Ada <ada@example.com>|mailto:ada@example.com"),
   ...list('jörg@example.com|"ada"@example.com| ada@example.com|ada@example.com |ada@example.com\n'),
   // Addresses are compared as text, so two forms of one domain would be two people.
-  ...list(
-    "ada@bu\u0308cher.example|ada@ｅｘａｍｐｌｅ.com|ａｄａ@example.com|ada@example。com|a@\u212Aelvin.de",
-  ),
+  ...list("ada@bu\u0308cher.example|ada@ｅｘａｍｐｌｅ.com|ａｄａ@a.com|ada@example。com|a@\u212Aelvin.de"),
   // The conversion of a Unicode domain to ASCII decodes or cuts off some characters.
   ...list("ada@b%C3%BCcher.example|ada@bücher.example/shop|ada@bücher.example:25"),
 ])("accepts no address %j", (username) => {
@@ -184,14 +183,12 @@ test.each([
 
 const INVISIBLE = ["\u200B", "\u200D", "\uFEFF", "\u00AD", "\uFE0F", "\u202E", "\u00A0", "\u{E0061}"];
 
-test.each(INVISIBLE)("accepts no address with the invisible character %j, which it shows", (character) => {
+test.each(INVISIBLE)("shows the invisible character %j", (character) => {
   const code = `\\u{${character.codePointAt(0)?.toString(16)}}`;
-  for (const place of list(
-    "_ada@example.com|ada_@example.com|ada@exam_ple.com|ada@büch_er.example|a@b.com_",
-  )) {
-    expect(failuresOf({ username: place.replace("_", character) }).username).toContain(
-      place.replace("_", code),
-    );
+  const places = list("_ada@example.com|ada_@example.com|ada@exam_ple.com|ada@büch_er.example|a@b.com_");
+  for (const place of places) {
+    const { username } = failuresOf({ username: place.replace("_", character) });
+    expect(username).toContain(place.replace("_", code));
   }
 });
 
@@ -264,7 +261,7 @@ describe("a stored value that no program may declare", () => {
     expect(checkInputs(given, olds)).toEqual({ inputs: olds, failures: [], warnings: [] });
   });
 
-  test.each([{ roles: ["GROUP_READ_ONLY"] }, {}, { roles: undefined }])("is a failure beside %j", (olds) => {
+  test.each([{ roles: ["GROUP_READ_ONLY"] }, {}, { roles: undefined }])("fails beside %j", (olds) => {
     expect(invalidProperties({ roles: ["GROUP_OWNER"] }, olds)).toEqual(["roles[0]"]);
   });
 

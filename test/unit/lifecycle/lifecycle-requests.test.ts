@@ -32,13 +32,6 @@ describe.each(APIS)("on $apiVersion", (api) => {
     expect(requests()).toEqual(api.lists);
   });
 
-  test("50 new invitations cost 50 requests and one request for each list", async () => {
-    const { inputs, lifecycle, requests, atlas } = await api.setup();
-    for (const username of names(50)) await lifecycle.create(inputs({ username }));
-    expect(requests()).toEqual([...api.lists, ...Array(50).fill(api.invite)]);
-    expect(atlas.mails).toHaveLength(50);
-  });
-
   test("deleting 20 resources of people who joined by single sign-on costs one list of users", async () => {
     const { organization, connected, requests, states } = await setup(20, { onAccepted: "manage" });
     for (const { username } of states) organization.joinBySingleSignOn(username);
