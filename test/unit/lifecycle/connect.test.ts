@@ -14,10 +14,12 @@ test("an invitation is sent with an access token, and only a service account has
 });
 
 test("each request is reported on demand, also those for tokens", async () => {
-  const { organization, inputs, connected, serviceAccount } = await lifecycleFixture("v2");
+  const { organization, inputs, connection, serviceAccount } = await lifecycleFixture("v2");
   const notices: Notice[] = [];
   const notify = (notice: Notice) => notices.push(notice);
-  await connected({ credentials: serviceAccount(), debug: true, notify }).create(inputs());
+  const { lifecycle, close } = connection({ credentials: serviceAccount(), debug: true, notify });
+  await lifecycle.create(inputs());
+  await close?.();
   const path = `/api/atlas/v2/orgs/${organization.id}`;
   const text = (notice: Notice) => notice.text.replace(/\?\S+/, "").replace(/\d+ ms/, "1 ms");
   expect(notices.map(text)).toEqual([
@@ -25,6 +27,7 @@ test("each request is reported on demand, also those for tokens", async () => {
     `GET ${path}/invites 200 1 ms, attempt 1`,
     `GET ${path}/users 200 1 ms, attempt 1`,
     `POST ${path}/invites 200 1 ms, attempt 1`,
+    "POST /api/oauth/revoke 200 1 ms, attempt 1",
   ]);
   expect(new Set(notices.map(({ severity }) => severity))).toEqual(new Set(["debug"]));
 });

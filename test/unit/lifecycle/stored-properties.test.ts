@@ -72,6 +72,7 @@ describe("checked inputs", () => {
     const given = { ...least, orgId: orgId.toUpperCase(), username: "Ada@Example.com", __provider: "text" };
     const inputs = parseInputs({ ...given, status: "ACCEPTED", teamIds: list, groupRoleAssignments: list });
     expect(inputs).toStrictEqual({ ...least, ...defaults });
+    expect(parseInputs({ ...least, ...access })).toMatchObject(access);
   });
 });
 

@@ -116,7 +116,8 @@ describe.each(APIS)("on $apiVersion", (api) => {
     const { struck } = atlas.fail({ method: "GET", hang: "before" });
     void struck.then(() => cancellation.abort());
     const outcomes = await run(Promise.allSettled([lifecycle.read(state), lifecycle.delete(state)]));
-    expect(outcomes).toMatchObject(Array(2).fill({ reason: { kind: "cancelled" } }));
+    const cancelled = { kind: "cancelled" };
+    expect(outcomes).toMatchObject([{ reason: { cause: cancelled } }, { reason: cancelled }]);
     expect(organization.users).toMatchObject([{ status: "PENDING" }]);
   });
 });
