@@ -1,6 +1,5 @@
 import type { InvitationThrottle } from "./invitation-throttle.ts";
-import type { RetryAfter } from "./retry-after.ts";
-import type { RateLimit } from "./token-buckets.ts";
+import type { RateLimit, RetryAfter } from "./token-buckets.ts";
 
 type AccessField = "roles" | "teamIds" | "groupRoleAssignments";
 
@@ -67,8 +66,6 @@ export const defaultSettings = {
   omittedOnUpdate: "kept" as "kept" | "reset",
   /** The organization roles that Atlas adds to those of a POST or a PATCH. Unknown: whether it adds any. */
   addsRoles: [] as readonly string[],
-  /** Whether usernames that differ in letter case are one user. They are echoed as given either way. */
-  usernameCase: "ignored" as "ignored" | "significant",
   /**
    * The form in which Atlas stores and shows a username, such as the main address for an alias. The function has
    * to leave its own results unchanged. Unknown: whether Atlas changes usernames.
@@ -85,8 +82,6 @@ export const defaultSettings = {
   retryAfter: "seconds" as RetryAfter,
   /** How long an access token is valid, in s. Documented. */
   tokenLifetimeS: 3600,
-  /** How many valid tokens a service account may have. Documented. */
-  maxActiveTokens: 100,
   /** How often a service account may request a token. Documented; an older documentation says 10. */
   tokenRequestsPerMinute: 50,
 };
