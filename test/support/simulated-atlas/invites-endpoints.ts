@@ -27,9 +27,12 @@ export function serveInvites(request: EndpointRequest): Answer {
   return { status: 405 };
 }
 
-function listInvites({ organization }: EndpointRequest): Answer {
+function listInvites({ organization, url }: EndpointRequest): Answer {
+  const username = url.searchParams.get("username");
+  const invitations = (username === null ? organization.stored() : organization.entries(username)).filter(
+    isListed,
+  );
   // Recorded: a bare array without pages.
-  const invitations = organization.stored().filter(isListed);
   return { status: 200, body: invitations.map((person) => invitationView(organization, person)) };
 }
 

@@ -35,15 +35,6 @@ export interface Person extends Access {
   project?: { id: string; name: string };
 }
 
-export interface ProjectInvitation {
-  groupId: string;
-  roles: string[];
-  /** @default "Example project" */
-  groupName?: string;
-  /** @default "owner@example.com" */
-  inviterUsername?: string;
-}
-
 /** The order of the entries of one username. */
 const precedence = (status: MembershipStatus) => (status === "ACTIVE" ? 0 : status === "PENDING" ? 1 : 2);
 
@@ -116,16 +107,10 @@ export class Organization {
   }
 
   /** Invites a user by the deprecated endpoint of a project. Other entries of the username stay. */
-  inviteToProject(username: string, invitation: ProjectInvitation): Person {
-    const {
-      groupId,
-      groupName: name = "Example project",
-      roles,
-      inviterUsername = defaultInviter,
-    } = invitation;
+  inviteToProject(username: string, { groupId, roles }: GroupRoleAssignment): Person {
     const access = { roles: [], groupRoleAssignments: [{ groupId, roles }] };
-    const person = this.#newInvitation(username, access, inviterUsername);
-    return this.remember({ ...person, project: { id: groupId, name } });
+    const person = this.#newInvitation(username, access, defaultInviter);
+    return this.remember({ ...person, project: { id: groupId, name: "Example project" } });
   }
 
   /** The user accepts the invitation. */

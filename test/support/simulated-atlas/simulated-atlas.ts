@@ -2,6 +2,7 @@ import { randomBytes, randomInt, randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { text as readText } from "node:stream/consumers";
 import { Api, type ApiKey, type RetirableRequest } from "./api.ts";
 import { type Fault, type FaultMatch, Faults, type OrderedFault } from "./faults.ts";
 import { type Mail, Organization, type OrganizationContext } from "./organization.ts";
@@ -160,7 +161,8 @@ export class SimulatedAtlas implements AsyncDisposable {
       ...(headers["content-type"] !== undefined && { contentType: headers["content-type"] }),
     };
     this.requests.push(logged);
-    const text = await readText(request);
+    const text = await readText(request).catch(() => undefined);
+    // The client has disconnected before the end of the body.
     if (text === undefined) return;
     if (text !== "") logged.body = parsedOrText(text);
 
@@ -197,17 +199,6 @@ function idSource(now: () => number): () => string {
 
 const randomLetters = (length: number) =>
   Array.from({ length }, () => String.fromCharCode(randomInt(97, 123))).join("");
-
-/** The whole body, or undefined if the client disconnects before its end. */
-async function readText(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  try {
-    for await (const chunk of request) chunks.push(chunk);
-  } catch {
-    return undefined;
-  }
-  return Buffer.concat(chunks).toString();
-}
 
 function parsedOrText(text: string): unknown {
   try {

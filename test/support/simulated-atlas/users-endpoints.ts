@@ -40,18 +40,9 @@ function listUsers(request: EndpointRequest): Answer {
   const found = listedPeople(request).filter(({ status }) => statuses.includes(status));
   const page = found.slice((pageNum - 1) * itemsPerPage, pageNum * itemsPerPage);
 
-  const link = (rel: string, number: number) => {
-    const href = new URL(url);
-    href.searchParams.set("pageNum", String(number));
-    href.searchParams.set("itemsPerPage", String(itemsPerPage));
-    return { href: href.href, rel };
-  };
-  const links = [link("self", pageNum)];
-  if (pageNum > 1) links.push(link("previous", pageNum - 1));
-  if (pageNum * itemsPerPage < found.length) links.push(link("next", pageNum + 1));
   const results = page.map((person) => userView(organization, person));
   const totalCount = found.length + (settings.countsDiffer ? pageNum - 1 : 0);
-  return { status: 200, body: { links, results, totalCount } };
+  return { status: 200, body: { results, totalCount } };
 }
 
 function listedPeople({ organization, settings }: EndpointRequest): readonly Person[] {
