@@ -7,6 +7,7 @@ import {
   type OperationResult,
   type Program,
   type Properties,
+  type Result,
 } from "./engine-model.ts";
 import {
   mismatchWithChange,
@@ -230,9 +231,8 @@ export class InvariantChecker {
   }
 
   /** Compares the result of an operation with what Atlas has. */
-  #mismatchOf(operation: Operation, result: unknown): string | undefined {
+  #mismatchOf(operation: Operation, { id, outs, props }: Result): string | undefined {
     const { kind, inputs, stored, storedInputs } = operation;
-    const { id, outs, props } = (result ?? {}) as { id?: string; outs?: Properties; props?: Properties };
     const { settings } = this.#atlas;
     const { orgId, username } = argsOf(operation);
     const person = this.#atlas.find(orgId, { ...stored, username });
