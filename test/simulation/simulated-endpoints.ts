@@ -29,7 +29,7 @@ export class SimulatedEndpoints {
     this.organizations = Array.from({ length: organizations }, (_, index) => {
       return new Organization(shared, newId(), `Organization ${index}`);
     });
-    this.#api = new Api(this.settings, now);
+    this.#api = new Api(shared);
     for (const [index, organization] of this.organizations.entries()) {
       this.#api.organizations.set(organization.id, organization);
       this.#api.keys.push({ organization, roles: ["ORG_OWNER"], ...credentialsOf(index) });

@@ -6,7 +6,7 @@ import { ThrottledInvitations } from "./invitation-throttle.ts";
 import { serveInvites } from "./invites-endpoints.ts";
 import type { Organization } from "./organization.ts";
 import { ServiceAccounts } from "./service-accounts.ts";
-import type { Settings } from "./settings.ts";
+import type { Context } from "./settings.ts";
 import { TokenBuckets } from "./token-buckets.ts";
 import { serveUsers } from "./users-endpoints.ts";
 
@@ -90,17 +90,15 @@ export class Api {
   readonly keys: ApiKey[] = [];
   readonly accounts: ServiceAccounts;
   readonly #digest: Digest<ApiKey>;
-  readonly #settings: Settings;
-  readonly #now: () => number;
+  readonly #context: Context;
   readonly #buckets: TokenBuckets;
   readonly #invitations = new ThrottledInvitations();
 
-  constructor(settings: Settings, now: () => number) {
-    this.accounts = new ServiceAccounts(settings, now);
-    this.#digest = new Digest(this.keys, now, settings);
-    this.#settings = settings;
-    this.#now = now;
-    this.#buckets = new TokenBuckets(settings, now);
+  constructor(context: Context) {
+    this.accounts = new ServiceAccounts(context);
+    this.#digest = new Digest(this.keys, context);
+    this.#context = context;
+    this.#buckets = new TokenBuckets(context);
   }
 
   /** Verifies the credentials of a request on arrival. Returns their name, and the function that does the work. */
@@ -140,7 +138,7 @@ export class Api {
       const organization = this.#authorize(principal, organizationId, resource.needsOwner(method));
       const serve = (): Answer => {
         const body = parseBody(text, headers["content-type"]);
-        const settings = this.#settings;
+        const settings = this.#context.settings;
         const request = { method, organization, id, url, body, principal: principal.name, settings };
         const answer = this.#throttled(request, resource.serve);
         // Recorded: a 204 has a content type, too.
@@ -156,10 +154,10 @@ export class Api {
   }
 
   #throttled(request: EndpointRequest, serve: Resource["serve"]): Answer {
-    const { invitationThrottle } = this.#settings;
+    const { invitationThrottle } = this.#context.settings;
     const isInvitation = request.method === "POST" && request.id === undefined;
     if (!invitationThrottle || !isInvitation) return serve(request);
-    return this.#invitations.send(invitationThrottle, this.#now(), () => serve(request));
+    return this.#invitations.send(invitationThrottle, this.#context.now(), () => serve(request));
   }
 
   #authorize(principal: Principal, organizationId: string, needsOwner: boolean): Organization {
@@ -181,7 +179,7 @@ export class Api {
       throw refusal(403, "IP_ADDRESS_NOT_ON_ACCESS_LIST", detail, [clientAddress]);
     }
     if (needsOwner && !principal.roles.includes(ownerRole)) {
-      const { notOwnerAnswer, notOwnerCode } = this.#settings;
+      const { notOwnerAnswer, notOwnerCode } = this.#context.settings;
       throw refusal(notOwnerAnswer, notOwnerCode, "The key does not have the role of an owner.");
     }
     return organization;

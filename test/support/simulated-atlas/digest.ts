@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import type { Settings } from "./settings.ts";
+import type { Context } from "./settings.ts";
 
 const realm = "MMS Public API";
 // Inferred: the layout of the recorded challenge is Jetty's, whose nonces live for 60 s.
@@ -21,13 +21,11 @@ interface Nonce {
 export class Digest<Key extends KeyPair> {
   readonly #nonces = new Map<string, Nonce>();
   readonly #keys: readonly Key[];
-  readonly #now: () => number;
-  readonly #settings: Settings;
+  readonly #context: Context;
 
-  constructor(keys: readonly Key[], now: () => number, settings: Settings) {
+  constructor(keys: readonly Key[], context: Context) {
     this.#keys = keys;
-    this.#now = now;
-    this.#settings = settings;
+    this.#context = context;
   }
 
   /** The key of a valid Authorization header, or the challenge to answer with. */
@@ -39,9 +37,9 @@ export class Digest<Key extends KeyPair> {
       key && isWellFormed(given, target) && given.response === expectedResponse(given, key, method);
     if (!isGenuine || !nonce) return this.#challenge();
     // Unknown: never recorded. By RFC 7616, and in Jetty, stale=true means that only the nonce is not valid.
-    if (this.#now() - nonce.issuedAt > maxNonceAgeMs) return this.#challenge(true);
+    if (this.#context.now() - nonce.issuedAt > maxNonceAgeMs) return this.#challenge(true);
     const count = Number.parseInt(given.nc ?? "", 16);
-    const isUsedUp = this.#settings.nonces === "once" ? nonce.seen.size > 0 : nonce.seen.has(count);
+    const isUsedUp = this.#context.settings.nonces === "once" ? nonce.seen.size > 0 : nonce.seen.has(count);
     if (isUsedUp) return this.#challenge();
     nonce.seen.add(count);
     return key;
@@ -50,7 +48,7 @@ export class Digest<Key extends KeyPair> {
   #challenge(stale = false): string {
     // Recorded: 24 bytes, so always 32 characters, "+" and "/" among them.
     const nonce = randomBytes(24).toString("base64");
-    this.#nonces.set(nonce, { issuedAt: this.#now(), seen: new Set() });
+    this.#nonces.set(nonce, { issuedAt: this.#context.now(), seen: new Set() });
     return `Digest realm="${realm}", domain="", nonce="${nonce}", algorithm=MD5, qop="auth", stale=${stale}`;
   }
 }

@@ -1,4 +1,4 @@
-import type { Settings } from "./settings.ts";
+import type { Context } from "./settings.ts";
 
 const thirtyDaysMs = 30 * 24 * 60 * 60 * 1000;
 const defaultInviter = "owner@example.com";
@@ -49,10 +49,8 @@ export interface Mail {
 }
 
 /** What all organizations of one simulator share. */
-export interface OrganizationContext {
-  now: () => number;
+export interface OrganizationContext extends Context {
   newId: () => string;
-  settings: Settings;
   mails: Mail[];
 }
 

@@ -3,7 +3,7 @@ import { type Answer, Refusal, refusal } from "./answer.ts";
 import type { Principal, ReceivedRequest } from "./api.ts";
 import { SlidingWindow } from "./invitation-throttle.ts";
 import type { Organization } from "./organization.ts";
-import type { Settings } from "./settings.ts";
+import type { Context } from "./settings.ts";
 import { retryAfterHeader } from "./token-buckets.ts";
 
 const tokenPath = "/api/oauth/token";
@@ -31,12 +31,10 @@ export class ServiceAccounts {
   readonly tokens: AccessToken[] = [];
   readonly #accounts: ServiceAccount[] = [];
   readonly #windows = new Map<string, SlidingWindow>();
-  readonly #settings: Settings;
-  readonly #now: () => number;
+  readonly #context: Context;
 
-  constructor(settings: Settings, now: () => number) {
-    this.#settings = settings;
-    this.#now = now;
+  constructor(context: Context) {
+    this.#context = context;
   }
 
   /** Adds an account, by default one of an owner, with credentials in the form of Atlas. */
@@ -54,7 +52,7 @@ export class ServiceAccounts {
   issue({ clientId }: Pick<ServiceAccount, "clientId">): AccessToken {
     // Inferred: a token has the form of a JWT, which clients do not read.
     const token = `eyJ${randomBytes(90).toString("base64url")}`;
-    const expiresAt = this.#now() + this.#settings.tokenLifetimeS * 1000;
+    const expiresAt = this.#context.now() + this.#context.settings.tokenLifetimeS * 1000;
     const issued = { token, clientId, expiresAt, revoked: false };
     this.tokens.push(issued);
     return issued;
@@ -62,7 +60,7 @@ export class ServiceAccounts {
 
   /** The service account of a token, if the token is valid. */
   verify(token: string): Principal | undefined {
-    const isValid = (issued: AccessToken) => !issued.revoked && this.#now() < issued.expiresAt;
+    const isValid = (issued: AccessToken) => !issued.revoked && this.#context.now() < issued.expiresAt;
     const clientId = this.tokens.find((issued) => issued.token === token && isValid(issued))?.clientId;
     const account = this.#accounts.find((one) => one.clientId === clientId);
     return account && { organization: account.organization, roles: account.roles, name: account.clientId };
@@ -70,7 +68,7 @@ export class ServiceAccounts {
 
   /** Makes every token expire now. */
   expireTokens(): void {
-    for (const token of this.tokens) token.expiresAt = this.#now();
+    for (const token of this.tokens) token.expiresAt = this.#context.now();
   }
 
   /** The account whose credentials are in a request to an endpoint. */
@@ -103,7 +101,7 @@ export class ServiceAccounts {
     const { token } = this.issue(account);
     return json(200, {
       access_token: token,
-      expires_in: this.#settings.tokenLifetimeS,
+      expires_in: this.#context.settings.tokenLifetimeS,
       token_type: "Bearer",
     });
   }
@@ -119,8 +117,8 @@ export class ServiceAccounts {
   #limit(client: string): void {
     const window = this.#windows.get(client) ?? new SlidingWindow();
     this.#windows.set(client, window);
-    const now = this.#now();
-    const { tokenRequestsPerMinute: limit, retryAfter } = this.#settings;
+    const now = this.#context.now();
+    const { tokenRequestsPerMinute: limit, retryAfter } = this.#context.settings;
     const waitMs = window.waitMs(now, limit, 60_000);
     if (waitMs === 0) {
       window.add(now);

@@ -87,3 +87,9 @@ export const defaultSettings = {
 };
 
 export type Settings = typeof defaultSettings;
+
+/** What all parts of one simulator share. The clock is in ms. */
+export interface Context {
+  readonly settings: Settings;
+  readonly now: () => number;
+}

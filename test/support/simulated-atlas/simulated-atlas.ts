@@ -45,7 +45,7 @@ export class SimulatedAtlas implements AsyncDisposable {
   private constructor(now: () => number, settings: Partial<Settings>, identity: TlsIdentity | undefined) {
     this.settings = { ...defaultSettings, ...settings };
     this.#context = { now, newId: idSource(now), settings: this.settings, mails: this.mails };
-    this.#api = new Api(this.settings, now);
+    this.#api = new Api(this.#context);
     const serve = (request: IncomingMessage, response: ServerResponse) => this.#serve(request, response);
     this.#identity = identity;
     this.#server = identity ? createTlsServer(identity, serve) : createServer(serve);

@@ -1,5 +1,5 @@
 import { type Answer, answerOf, refusal } from "./answer.ts";
-import type { Settings } from "./settings.ts";
+import type { Context } from "./settings.ts";
 
 /** The size of a bucket, and how many requests it gains at the end of every interval. */
 export interface RateLimit {
@@ -30,12 +30,10 @@ interface Bucket {
 /** The token buckets of the documented rate limits. */
 export class TokenBuckets {
   readonly #buckets = new Map<string, Bucket>();
-  readonly #settings: Settings;
-  readonly #now: () => number;
+  readonly #context: Context;
 
-  constructor(settings: Settings, now: () => number) {
-    this.#settings = settings;
-    this.#now = now;
+  constructor(context: Context) {
+    this.#context = context;
   }
 
   /** Takes one from a bucket and serves the request, or answers 429 if the bucket is empty. */
@@ -44,7 +42,7 @@ export class TokenBuckets {
     const isEmpty = bucket.left === 0;
     bucket.left = Math.max(0, bucket.left - 1);
     const answer = answerOf(() => {
-      if (isEmpty && this.#settings.rateLimit) throw this.#tooMany(bucket, path);
+      if (isEmpty && this.#context.settings.rateLimit) throw this.#tooMany(bucket, path);
       return serve();
     });
     // Recorded: successes have them, too, and they count down across methods.
@@ -56,8 +54,8 @@ export class TokenBuckets {
   }
 
   #refilled(name: string): Bucket {
-    const now = this.#now();
-    const limit = this.#settings.rateLimit ?? documentedLimit;
+    const now = this.#context.now();
+    const limit = this.#context.settings.rateLimit ?? documentedLimit;
     const known = this.#buckets.get(name);
     // Another limit starts with full buckets.
     const bucket = known?.limit === limit ? known : { limit, left: limit.capacity, filledAt: now };
@@ -70,14 +68,14 @@ export class TokenBuckets {
   }
 
   #tooMany({ limit: { capacity, refill, perSeconds }, filledAt }: Bucket, path: string) {
-    const now = this.#now();
+    const now = this.#context.now();
     const waitMs = filledAt + perSeconds * 1000 - now;
     const seconds = Math.ceil(waitMs / 1000);
     const detail =
       `Rate limit exceeded for ${path}. Please retry after ${seconds} seconds. ` +
       `Request capacity: ${capacity}. Refill rate: ${refill} per ${perSeconds} seconds.`;
     const parameters = [path, seconds, capacity, refill, perSeconds];
-    const headers = retryAfterHeader(this.#settings.retryAfter, waitMs, now);
+    const headers = retryAfterHeader(this.#context.settings.retryAfter, waitMs, now);
     return refusal(429, "RATE_LIMITED_TOKEN_BUCKET", detail, parameters, headers);
   }
 }
