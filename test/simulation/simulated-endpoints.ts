@@ -1,9 +1,9 @@
 import type { Clock } from "../../provider/atlas/clock.ts";
 import { bodyText } from "../support/simulated-atlas/answer.ts";
-import { Api } from "../support/simulated-atlas/api.ts";
+import { Api, type ReceivedRequest } from "../support/simulated-atlas/api.ts";
 import { Organization, type Person } from "../support/simulated-atlas/organization.ts";
 import { defaultSettings, type Settings } from "../support/simulated-atlas/settings.ts";
-import type { HttpRequest, HttpResponse } from "./process-stubs.ts";
+import type { HttpResponse } from "./process-stubs.ts";
 
 /** The username is in lower case. */
 export type PersonReference = { organization: Organization; username: string };
@@ -48,7 +48,7 @@ export class SimulatedEndpoints {
   }
 
   /** Carries out a request, if its credentials are valid. */
-  answer(request: HttpRequest): HttpResponse {
+  answer(request: ReceivedRequest): HttpResponse {
     const { status, headers = {}, body } = this.#api.receive(request).handle();
     return { status, headers, text: bodyText(body) };
   }
@@ -74,7 +74,7 @@ export class SimulatedEndpoints {
   }
 
   /** The person whom a request is about; undefined for a list. */
-  subjectOf({ target, text }: Pick<HttpRequest, "target" | "text">): PersonReference | undefined {
+  subjectOf({ target, text }: Pick<ReceivedRequest, "target" | "text">): PersonReference | undefined {
     const [, orgId, id] = /\/orgs\/(\w+)\/(?:users|invites)\/?(\w+)?/.exec(target) ?? [];
     const organization = this.organizations.find((organization) => organization.id === orgId);
     const username = id

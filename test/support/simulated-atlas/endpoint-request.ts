@@ -1,4 +1,4 @@
-import { type ErrorParameter, refusal } from "./answer.ts";
+import { type Answer, type ErrorParameter, refusal } from "./answer.ts";
 import type { Access, GroupRoleAssignment, Organization } from "./organization.ts";
 import type { Settings } from "./settings.ts";
 
@@ -15,6 +15,14 @@ export interface EndpointRequest {
   principal: string;
   settings: Settings;
 }
+
+/** Serves a request by its method, with " id" for a request for one entry. Recorded: a 405 has no body. */
+export const serveBy =
+  (endpoints: Record<string, (request: EndpointRequest) => Answer>) =>
+  (request: EndpointRequest): Answer => {
+    const endpoint = endpoints[request.method + (request.id === undefined ? "" : " id")];
+    return endpoint ? endpoint(request) : { status: 405 };
+  };
 
 /** The fields of a JSON object. Refuses unknown fields, and the lack of a required one. */
 export function parseFields(

@@ -6,6 +6,7 @@ import {
   parseAccess,
   parseFields,
   parseUsername,
+  serveBy,
 } from "./endpoint-request.ts";
 import type { Organization, Person } from "./organization.ts";
 
@@ -13,19 +14,13 @@ const accessFields = ["roles", "teamIds", "groupRoleAssignments"];
 const fieldNames = { roles: "roles", groupRoles: "roles" } as const;
 
 /** `/orgs/{orgId}/invites[/{invitationId}]`, the same in v1.0 and in v2 (documented). */
-export function serveInvites(request: EndpointRequest): Answer {
-  const { method, organization, id } = request;
-  if (id === undefined) {
-    if (method === "GET") return listInvites(request);
-    if (method === "POST") return createInvite(request);
-  } else {
-    if (method === "GET") return answerWith(organization, storedInvitation(request));
-    if (method === "PATCH") return updateInvite(request);
-    if (method === "DELETE") return deleteInvite(request);
-  }
-  // Recorded: a 405 has no body.
-  return { status: 405 };
-}
+export const serveInvites = serveBy({
+  GET: listInvites,
+  POST: createInvite,
+  "GET id": (request) => answerWith(request.organization, storedInvitation(request)),
+  "PATCH id": updateInvite,
+  "DELETE id": deleteInvite,
+});
 
 function listInvites({ organization, url }: EndpointRequest): Answer {
   const username = url.searchParams.get("username");

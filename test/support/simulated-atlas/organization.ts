@@ -88,12 +88,11 @@ export class Organization {
     return structuredClone(this.storedPerson(username));
   }
 
-  /** Adds a team and returns its id. Requests may name any id, whether it was added or not. */
+  // Requests may name any team and any project, whether it was added or not.
   addTeam(): string {
     return this.#context.newId();
   }
 
-  /** Adds a project and returns its id. */
   addProject(): string {
     return this.#context.newId();
   }
@@ -111,7 +110,6 @@ export class Organization {
     return this.remember({ ...person, project: { id: groupId, name: "Example project" } });
   }
 
-  /** The user accepts the invitation. */
   accept(username: string): void {
     const person = this.#expect(username, ["PENDING"]);
     // Inferred: a member does not become a member twice.
@@ -132,7 +130,6 @@ export class Organization {
     if (this.#context.settings.newIdOnAcceptance) person.userId = this.#context.newId();
   }
 
-  /** The user rejects the invitation. */
   reject(username: string): void {
     const person = this.#expect(username, ["PENDING"]);
     person.status = "INVITATION_REJECTED";

@@ -6,6 +6,7 @@ import {
   parseAccess,
   parseFields,
   parseUsername,
+  serveBy,
 } from "./endpoint-request.ts";
 import type { MembershipStatus, Organization, Person } from "./organization.ts";
 
@@ -19,18 +20,14 @@ const allStatuses: readonly MembershipStatus[] = [
 const defaultStatuses: readonly MembershipStatus[] = ["ACTIVE", "PENDING"];
 
 /** `/orgs/{orgId}/users[/{userId}]`, version 2025-02-19. */
-export function serveUsers(request: EndpointRequest): Answer {
-  const { method, organization, id, url } = request;
-  if (id === undefined) {
-    if (method === "GET") return listUsers(request);
-    if (method === "POST") return createUser(request);
-  } else {
-    if (method === "GET") return answerWith(200, organization, storedUser(request, requestedStatuses(url)));
-    if (method === "PATCH") return updateUser(request);
-    if (method === "DELETE") return removeUser(request);
-  }
-  return { status: 405 };
-}
+export const serveUsers = serveBy({
+  GET: listUsers,
+  POST: createUser,
+  "GET id": (request) =>
+    answerWith(200, request.organization, storedUser(request, requestedStatuses(request.url))),
+  "PATCH id": updateUser,
+  "DELETE id": removeUser,
+});
 
 function listUsers(request: EndpointRequest): Answer {
   const { organization, url, settings } = request;
