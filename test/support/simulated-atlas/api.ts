@@ -14,10 +14,7 @@ const ownerRole = "ORG_OWNER";
 const clientAddress = "127.0.0.1";
 
 /** An API key, with its organization and its roles there. */
-export interface ApiKey extends KeyPair {
-  organization: Organization;
-  roles: string[];
-}
+export type ApiKey = KeyPair & Omit<Principal, "name">;
 
 /** A whole request as it arrives. */
 export interface ReceivedRequest {
@@ -49,26 +46,15 @@ interface Resource {
   /** The resource version; absent for the unversioned API. */
   version?: string;
   serve: (request: EndpointRequest) => Answer;
-  /** Whether it belongs to the invitations API, which Atlas will retire. */
-  invites: boolean;
-  needsOwner: (method: string) => boolean;
   headers?: Record<string, string>;
 }
 
 const resources: readonly Resource[] = [
-  {
-    path: /^\/api\/atlas\/v1\.0\/orgs\/([^/]+)\/invites(?:\/([^/]+))?$/,
-    serve: serveInvites,
-    invites: true,
-    // Documented: reading invitations needs the role of an owner, too.
-    needsOwner: () => true,
-  },
+  { path: /^\/api\/atlas\/v1\.0\/orgs\/([^/]+)\/invites(?:\/([^/]+))?$/, serve: serveInvites },
   {
     path: /^\/api\/atlas\/v2\/orgs\/([^/]+)\/invites(?:\/([^/]+))?$/,
     version: "2023-01-01",
     serve: serveInvites,
-    invites: true,
-    needsOwner: () => true,
     // Recorded.
     headers: { Deprecation: "Wed, 19 Feb 2025 00:00:00 GMT", Sunset: "Thu, 1 Jul 2027 00:00:00 GMT" },
   },
@@ -76,9 +62,6 @@ const resources: readonly Resource[] = [
     path: /^\/api\/atlas\/v2\/orgs\/([^/]+)\/users(?:\/([^/]+))?$/,
     version: "2025-02-19",
     serve: serveUsers,
-    invites: false,
-    // Documented: members may read.
-    needsOwner: (method) => method !== "GET",
   },
 ];
 
@@ -132,10 +115,13 @@ export class Api {
       if (!match) continue;
       const [, organizationId = "", id] = match;
       const contentType = negotiate(headers.accept, resource.version);
-      if (resource.invites && this.isRetired({ method, path: target })) {
+      // Whether it belongs to the invitations API, which Atlas will retire.
+      const isInvites = resource.serve === serveInvites;
+      if (isInvites && this.isRetired({ method, path: target })) {
         throw refusal(410, "VERSION_GONE", "This version of the API is gone.");
       }
-      const organization = this.#authorize(principal, organizationId, resource.needsOwner(method));
+      // Documented: members may read the users, but not the invitations.
+      const organization = this.#authorize(principal, organizationId, isInvites || method !== "GET");
       const serve = (): Answer => {
         const body = parseBody(text, headers["content-type"]);
         const settings = this.#context.settings;
@@ -147,7 +133,7 @@ export class Api {
       };
       // Documented: each organization has a bucket for invitations and one for users. Inferred: a request that
       // is not authorized spends nothing. Unknown: which path a refusal names.
-      const bucket = `${organization.id} ${resource.invites ? "invites" : "users"}`;
+      const bucket = `${organization.id} ${isInvites ? "invites" : "users"}`;
       return this.#buckets.spend(bucket, url.pathname.slice(1), serve);
     }
     throw refusal(404, "RESOURCE_NOT_FOUND", `Nothing is at ${url.pathname}.`, [url.pathname]);

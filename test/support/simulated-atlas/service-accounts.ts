@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { type Answer, Refusal, refusal } from "./answer.ts";
 import type { Principal, ReceivedRequest } from "./api.ts";
 import { SlidingWindow } from "./invitation-throttle.ts";
-import type { Organization } from "./organization.ts";
 import type { Context } from "./settings.ts";
 import { retryAfterHeader } from "./token-buckets.ts";
 
@@ -10,9 +9,7 @@ const tokenPath = "/api/oauth/token";
 const revokePath = "/api/oauth/revoke";
 
 /** A service account, with its organization and its roles there. */
-export interface ServiceAccount {
-  organization: Organization;
-  roles: string[];
+export interface ServiceAccount extends Omit<Principal, "name"> {
   clientId: string;
   clientSecret: string;
 }
