@@ -19,6 +19,7 @@ import { RateLimiter } from "../../../provider/atlas/limits/rate-limiter.ts";
 import type { Notice } from "../../../provider/atlas/notice.ts";
 import { Transport, type TransportOptions } from "../../../provider/atlas/transport.ts";
 import type { InvitationsApiVersion } from "../../../provider/settings/settings.ts";
+import type { Stage } from "../../support/simulated-atlas/request-listeners.ts";
 import type { LoggedRequest } from "../../support/simulated-atlas/request-log.ts";
 import { SimulatedAtlas, type SimulatedAtlasOptions } from "../../support/simulated-atlas/simulated-atlas.ts";
 
@@ -102,6 +103,14 @@ export async function clientFixture(options?: SimulatedAtlasOptions) {
     slept: () => clock.sleeps.reduce((sum, ms) => sum + ms, 0),
     /** The texts of the notices. */
     notices,
+    /** Calls back when the next such request reaches the stage. */
+    onNext: (stage: Stage, action: () => void, isMeant: (request: LoggedRequest) => boolean = () => true) => {
+      const removeListener = atlas.onRequest((request, reached) => {
+        if (reached !== stage || !isMeant(request)) return;
+        removeListener();
+        action();
+      });
+    },
     /** The requests whose credentials were verified: without the challenges. */
     verified: () => atlas.requests.filter(({ authenticated }) => authenticated),
     [Symbol.asyncDispose]: () => atlas.stop(),
@@ -117,7 +126,7 @@ export const Created = v.object({ id: v.string() });
 /** `clientFixture` with requests for the invitations of its organization. */
 export async function requestFixture(options?: SimulatedAtlasOptions) {
   const fixture = await clientFixture(options);
-  const { atlas, organization, client, clock } = fixture;
+  const { atlas, organization, client } = fixture;
   const path = `/api/atlas/v1.0/orgs/${organization.id}/invites`;
   const mediaType = "application/json";
   const list: AtlasRequest = { method: "GET", path, mediaType, subject: "the list of invitations", bounds };
@@ -151,19 +160,16 @@ export async function requestFixture(options?: SimulatedAtlasOptions) {
       };
       return { calls, recheck };
     },
+    /** Sends a request, and parses the answer. */
+    send: (request: AtlasRequest = list, by = client) => {
+      if (request.method === "DELETE") return by.sendWithoutBody(request);
+      return by.fetch(request, request.method === "POST" ? Created : Invitations);
+    },
     /** The methods of the verified requests. */
     methods: () => fixture.verified().map(({ method }) => method),
     /** All requests: the method, or "token", with the status and what is unusual about it. */
     log: () =>
       atlas.log().map((line) => line.replace(/^POST \/api\/oauth\/\S+/, "token").replace(/ \/\S+/, "")),
-    /** Lets the time pass while the next such request is answered. */
-    delay: (method: string, ms: number, isDelayed: (request: LoggedRequest) => boolean = () => true) => {
-      const remove = atlas.onRequest((request, stage) => {
-        if (stage !== "handled" || request.method !== method || !isDelayed(request)) return;
-        remove();
-        clock.pass(ms);
-      });
-    },
   };
 }
 
@@ -179,11 +185,7 @@ export function invitationsApiOf(
 }
 
 /** The error of a promise that is rejected. */
-export async function rejection(promise: Promise<unknown>): Promise<Error> {
-  try {
-    await promise;
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error("The promise was not rejected.");
+export function rejection(promise: Promise<unknown>): Promise<Error> {
+  const unexpected = () => Promise.reject(new Error("The promise was not rejected."));
+  return promise.then(unexpected, (error) => error);
 }
