@@ -103,12 +103,16 @@ export async function clientFixture(options?: SimulatedAtlasOptions) {
     slept: () => clock.sleeps.reduce((sum, ms) => sum + ms, 0),
     /** The texts of the notices. */
     notices,
-    /** Calls back when the next such request reaches the stage. */
-    onNext: (stage: Stage, action: () => void, isMeant: (request: LoggedRequest) => boolean = () => true) => {
-      const removeListener = atlas.onRequest((request, reached) => {
+    /** Acts when the next such request reaches the stage. The request waits for it. */
+    onNext: (
+      stage: Stage,
+      action: () => unknown,
+      isMeant: (request: LoggedRequest) => boolean = () => true,
+    ) => {
+      const removeListener = atlas.onRequest(async (request, reached) => {
         if (reached !== stage || !isMeant(request)) return;
         removeListener();
-        action();
+        await action();
       });
     },
     /** The requests whose credentials were verified: without the challenges. */
