@@ -50,17 +50,6 @@ const valuesOf = (sent: Authorization[], name: string) =>
   sent.filter((header) => header !== undefined).map((header) => parametersOf(header)[name]);
 
 describe("digest authentication", () => {
-  test("sends the request again with the answer to the challenge, without the private key", async () => {
-    await using fixture = await digestFixture();
-    const target = `${fixture.list.target}?pretty=true`;
-
-    expect(await fixture.send({ target })).toBe(200);
-
-    expect(fixture.log()).toEqual(["401 challenge", "200"]);
-    expect(parametersOf(fixture.sent[1])).toMatchObject({ username: fixture.key.publicKey, uri: target });
-    expect(fixture.sent[1]).not.toContain(fixture.key.privateKey);
-  });
-
   test.each([
     ["reusable", "one after the other", 18, 1],
     ["reusable", "at once", 60, 1],
@@ -100,26 +89,15 @@ describe("digest authentication", () => {
     expect(valuesOf(fixture.sent, "nc").slice(-2)).toEqual(["00000001", "00000002"]);
   });
 
-  test.each([
-    ["private key", { privateKey: "wrong" }],
-    ["public key", { publicKey: "nobodyxx" }],
-  ])("returns the 401 after two requests where the %s is wrong", async (_, wrong) => {
+  test("returns the 401 after two requests where the key is wrong", async () => {
     await using fixture = await digestFixture();
-    const auth = new DigestAuth({ ...fixture.key, ...wrong });
+    const auth = new DigestAuth({ ...fixture.key, privateKey: "wrong" });
     const send = () => fixture.send({}, auth);
 
     const statuses = [await send(), ...(await Promise.all([send(), send(), send()]))];
 
     expect(statuses).toEqual(Array(4).fill(401));
     expect(fixture.log()).toEqual(Array(8).fill("401 challenge"));
-  });
-
-  test("returns a 401 that is no challenge without another attempt", async () => {
-    await using fixture = await digestFixture();
-    fixture.atlas.fail({ status: 401, times: 2 });
-
-    expect([await fixture.send(), await fixture.send()]).toEqual([401, 401]);
-    expect(fixture.log()).toEqual(["401 challenge", "401", "401"]);
   });
 
   test("keeps the nonce when a request fails on the way", async () => {
