@@ -14,8 +14,8 @@ import type { OrgInvitationInputs, OrgInvitationState } from "./org-invitation-s
  * What a declaration changes in Atlas: only the declared fields, and for a managed member only what the plan named.
  */
 
-/** Whether a field is no longer declared, so that what it declared is removed. */
-function isTakenBack(
+/** Whether a field with items is no longer declared, so that these items are removed. */
+function isNoLongerDeclared(
   field: AccessField,
   { declared }: OrgInvitationState,
   inputs: OrgInvitationInputs,
@@ -32,7 +32,7 @@ export function needsRequest(state: OrgInvitationState, inputs: OrgInvitationInp
   const isManaged = isMember ? inputs.onAccepted === "manage" : state.status === "PENDING";
   const isNewlyManaged = isMember && state.onAccepted !== "manage";
   return ACCESS_FIELDS.some((field) => {
-    if (inputs[field] === undefined) return isTakenBack(field, state, inputs);
+    if (inputs[field] === undefined) return isNoLongerDeclared(field, state, inputs);
     const isChanged = !sameField(field, state.declared, inputs);
     if (!isManaged) return isChanged;
     if (isChanged || isNewlyManaged) return !sameField(field, state, inputs);

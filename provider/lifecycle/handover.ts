@@ -37,7 +37,7 @@ export function handoverOf(
 }
 
 /**
- * Whether the declaration is that of the resource which is deleted. If Atlas stores another spelling of the address, it
+ * Whether the declaration is that of the resource which is deleted. If Atlas stores another form of the address, it
  * may have kept, and answered with, the invitation of another resource: the key of the resource tells.
  */
 function isItself({ sent, declaredBy }: Declaration, state: OrgInvitationState): boolean {

@@ -98,7 +98,7 @@ export class Lifecycle {
         const { username, orgId, onAccepted } = inputs;
         this.#notify(
           inputs,
-          `${username} is a member of ${orgId} without ${missing}, which is declared. onAccepted "${onAccepted}" does not change a member.`,
+          `${username} is a member of ${orgId} without ${missing}, which is declared. onAccepted "${onAccepted}" does not change a member, "manage" does.`,
         );
       }
       const knownAs = inputs.username === state.knownAs ? undefined : state.knownAs;
@@ -114,18 +114,23 @@ export class Lifecycle {
     const { declarations } = this.#options;
     return this.#runExclusively(state, async (bounds) => {
       if (await this.#handOver(state, state, bounds)) return;
-      const isAwaited = (person: PersonIdentity) => declarations.find(person)?.isFailed === true;
-      if (!isAwaited(state)) declarations.release(state);
+      const hasFailedSuccessor = (person: PersonIdentity) => declarations.find(person)?.isFailed === true;
+      if (!hasFailedSuccessor(state)) declarations.release(state);
       // The invitation of this resource has ended: a newer invitation, or a membership, is not its own.
       if (state.status === "EXPIRED" || state.status === "REJECTED") return;
-      if (!isAwaited(state) && (await this.#cancelWithoutLookup(state, bounds))) return;
+      if (!hasFailedSuccessor(state) && (await this.#cancelWithoutLookup(state, bounds))) return;
       await this.#lookup.findAndAct(
         state,
         bounds,
         async (person) => {
           const found = { ...state, ...person };
           if (await this.#handOver(state, found, bounds)) return true;
-          return this.#endMembership(state, person, isAwaited(state) || isAwaited(found), bounds);
+          return this.#endMembership(
+            state,
+            person,
+            hasFailedSuccessor(state) || hasFailedSuccessor(found),
+            bounds,
+          );
         },
         { trust: isNotPending },
       );
@@ -147,19 +152,19 @@ export class Lifecycle {
   /**
    * Ends the invitation or the membership, as the row of the lifecycle says.
    *
-   * @param isAwaited - Whether another resource of the run declares the person, but its creation failed.
+   * @param hasFailedSuccessor - Whether another resource of the run declares the person, but its creation failed.
    */
   async #endMembership(
     state: OrgInvitationState,
     person: Person | undefined,
-    isAwaited: boolean,
+    hasFailedSuccessor: boolean,
     bounds: Bounds,
   ): Promise<true | undefined> {
     const { invitations, members } = this.#options;
     const { orgId, onAccepted, username } = state;
     const row = lifecycleRow(person?.orgMembershipStatus, onAccepted);
     const step = LIFECYCLE[row].delete;
-    if (isAwaited && (step === "cancel" || step === "removeMember")) {
+    if (hasFailedSuccessor && (step === "cancel" || step === "removeMember")) {
       throw new LifecycleError(
         "successorFailed",
         `Nothing was sent for ${username} in ${orgId}: another resource of this program declares the same person, and could not be created.`,
@@ -257,7 +262,7 @@ export class Lifecycle {
 
   #reportAdoption(row: LifecycleRow, person: Person, inputs: OrgInvitationInputs, isSent: boolean): void {
     const { username, orgId } = inputs;
-    // The name of API credentials is no address (recorded). An address is that of a colleague, who invited in the meantime.
+    // An API key has no address (recorded): an address is that of a colleague who invited the person in the meantime.
     const isOwn = isSent && row === "PENDING" && !person.inviterUsername?.includes("@");
     this.#notify(
       inputs,

@@ -3,6 +3,7 @@ import dns from "node:dns";
 import net, { Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Transport } from "../../../provider/atlas/transport.ts";
+import { deferred } from "../../support/deferred.ts";
 import { ForwardProxy } from "../../support/simulated-atlas/forward-proxy.ts";
 import { rejection } from "./client-fixture.ts";
 import { failureAt, get, silentServer, target, transportFixture, unusedHost } from "./transport-fixture.ts";
@@ -45,13 +46,13 @@ test.each(["directly", "through a proxy"])(
     const until = new Promise<void>((resolve) => {
       release = resolve;
     });
-    fixture.atlas.fail({ until, authenticated: false, times: 32 });
+    fixture.atlas.fail({ until: release.promise, authenticated: false, times: 32 });
     const timeouts = vi.spyOn(AbortSignal, "timeout");
 
     const answers = Promise.all(Array.from({ length: 300 }, () => transport.send(get)));
     await vi.waitFor(() => expect(fixture.atlas.requests).toHaveLength(32));
     expect(timeouts).toHaveBeenCalledTimes(32);
-    release();
+    release.resolve();
 
     expect((await answers).map(({ status }) => status)).toEqual(Array(300).fill(401));
     const connections = way === "directly" ? opened : proxy.requests;

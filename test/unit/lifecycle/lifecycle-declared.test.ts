@@ -1,258 +1,189 @@
 import { describe, expect, test } from "vitest";
-import type { OnAccepted } from "../../../provider/lifecycle/membership.ts";
-import type {
-  OrgInvitationInputs,
-  OrgInvitationState,
-} from "../../../provider/lifecycle/org-invitation-state.ts";
-import type { Settings } from "../../support/simulated-atlas/settings.ts";
-import { ada, GENERATIONS, lifecycleFixture, project, team } from "./lifecycle-fixture.ts";
+import {
+  APIS,
+  ada,
+  otherProject,
+  otherTeam,
+  PEOPLE,
+  project,
+  refusal,
+  team,
+  UNMANAGED,
+} from "./lifecycle-fixture.ts";
 
-const otherTeam = "5f0000000000000000000003";
-const otherProject = "5f0000000000000000000004";
+/*
+ * Only declared fields are sent, compared and removed. What others granted since the last read is not removed by a
+ * change that did not name it.
+ */
+
 const owner = { groupId: project, roles: ["GROUP_OWNER"] };
+const access = { teamIds: [team], groupRoleAssignments: [owner] };
+const empty = { teamIds: [], groupRoleAssignments: [] };
 const leftOut = { teamIds: undefined, groupRoleAssignments: undefined };
 
-/** An invitation under fail, and a member under manage: what is declared holds for both. */
-const WHO = [
-  { who: "an invitation", onAccepted: "fail" },
-  { who: "a member", onAccepted: "manage" },
-] as const;
-
-describe.each(GENERATIONS)("on %s", (generation) => {
-  const isUsers = generation === "users";
-
-  async function startScene(onAccepted: OnAccepted, settings: Partial<Settings> = {}) {
-    const scene = await lifecycleFixture(generation, settings);
-    const { organization, connected } = scene;
-    return {
-      ...scene,
-      /** Ada by an earlier run: invited, or a member by now where members are managed. */
-      earlier: async (changes: Partial<OrgInvitationInputs>): Promise<OrgInvitationState> => {
-        const created = await connected().create(scene.inputs({ onAccepted, ...changes }));
-        if (onAccepted === "manage") organization.accept(ada);
-        return refreshed(await connected().read(created));
-      },
-      declared: (changes: Partial<OrgInvitationInputs>) => scene.inputs({ onAccepted, ...changes }),
-      refresh: async (state: OrgInvitationState) => refreshed(await connected().read(state)),
-      [Symbol.asyncDispose]: () => scene.atlas.stop(),
-    };
-  }
-
-  function refreshed(state: OrgInvitationState | undefined): OrgInvitationState {
-    if (!state) throw new Error("It was dropped.");
-    return state;
-  }
-
-  test("teams and project roles that are left out are not sent with an invitation", async () => {
-    await using scene = await startScene("fail");
-    await scene.lifecycle.create(scene.declared(leftOut));
+describe.each(APIS)("on $apiVersion", ({ isUsers, setup }) => {
+  test("sends with an invitation only the teams and project roles that are declared", async () => {
+    const { invited, changes } = await setup();
     const roles = isUsers ? { orgRoles: ["ORG_MEMBER"] } : ["ORG_MEMBER"];
-    expect(scene.changes()).toEqual([{ method: "POST", body: { username: ada, roles } }]);
+    await invited(leftOut);
+    expect(changes()).toEqual([{ method: "POST", body: { username: ada, roles } }]);
+    const username = "grace@example.com";
+    await invited({ username, ...access });
+    const assigned = [{ groupId: project, groupRoles: owner.roles }];
+    const body = isUsers
+      ? { username, roles: { ...roles, groupRoleAssignments: assigned }, teamIds: [team] }
+      : { username, roles, teamIds: [team], groupRoleAssignments: [owner] };
+    expect(changes()).toEqual([{ method: "POST", body }]);
   });
 
-  describe.each(WHO)("of $who", ({ onAccepted }) => {
-    test.each(["kept", "reset"] as const)(
-      "what is left out is not taken when it is adopted (omitted on update: %s)",
-      async (omittedOnUpdate) => {
-        await using scene = await startScene(onAccepted, { omittedOnUpdate });
-        const { organization, lifecycle } = scene;
-        const access = { teamIds: [team], groupRoleAssignments: [owner] };
-        if (onAccepted === "manage") organization.addMember(ada, access);
+  describe.each(PEOPLE)("the access of $whose", ({ onAccepted }) => {
+    const isMember = onAccepted === "manage";
+
+    describe.each(["kept", "reset"] as const)("where a change leaves what it omits %s", (omittedOnUpdate) => {
+      test("keeps undeclared teams and project roles on adoption", async () => {
+        const { organization, invited, changes } = await setup({ onAccepted, omittedOnUpdate });
+        if (isMember) organization.addMember(ada, access);
         else organization.invite(ada, access);
-        const state = await lifecycle.create(scene.declared({ ...leftOut, roles: ["ORG_OWNER"] }));
+        const state = await invited({ ...leftOut, roles: ["ORG_OWNER"] });
         expect(organization.find(ada)).toMatchObject({ ...access, roles: ["ORG_OWNER"] });
-        // The outputs show what Atlas has.
-        expect(state).toMatchObject({ ...access, declared: { roles: ["ORG_OWNER"] } });
-        expect(state.declared.teamIds).toBeUndefined();
-        expect(state.declared.groupRoleAssignments).toBeUndefined();
-        const sent = scene.changes();
-        if (omittedOnUpdate === "kept") {
-          const roles = isUsers || onAccepted === "manage" ? { orgRoles: ["ORG_OWNER"] } : ["ORG_OWNER"];
-          expect(sent).toEqual([{ method: "PATCH", body: { roles } }]);
-        }
-      },
-    );
+        expect(state).toMatchObject(access);
+        expect(state.declared).toEqual({ roles: ["ORG_OWNER"] });
+        const roles = isUsers || isMember ? { orgRoles: ["ORG_OWNER"] } : ["ORG_OWNER"];
+        if (omittedOnUpdate === "kept") expect(changes()).toEqual([{ method: "PATCH", body: { roles } }]);
+      });
 
-    test("what is left out shows in the outputs, and is no drift", async () => {
-      await using scene = await startScene(onAccepted);
-      const state = await scene.earlier(leftOut);
-      const access = { teamIds: [team], groupRoleAssignments: [owner] };
-      scene.organization.change(ada, access);
-      const read = await scene.refresh(state);
-      expect(read).toEqual({ ...state, ...access });
-      expect(read.declared.teamIds).toBeUndefined();
-      expect(await scene.connected().update(read, scene.declared(leftOut))).toEqual(read);
-      expect(scene.organization.find(ada)).toMatchObject(access);
-    });
-
-    test.each(["kept", "reset"] as const)(
-      "what is left out outlives a change of the roles (omitted on update: %s)",
-      async (omittedOnUpdate) => {
-        await using scene = await startScene(onAccepted, { omittedOnUpdate });
-        const state = await scene.earlier(leftOut);
-        const access = { teamIds: [team], groupRoleAssignments: [owner] };
-        scene.organization.change(ada, access);
-        const read = await scene.refresh(state);
-        const changed = scene.declared({ ...leftOut, roles: ["ORG_OWNER"] });
-        const updated = await scene.connected().update(read, changed);
+      test("keeps undeclared teams and project roles in reads and updates", async () => {
+        const { organization, stored, refresh, update } = await setup({ onAccepted, omittedOnUpdate });
+        const state = await stored(leftOut);
+        organization.change(ada, access);
+        const read = await refresh(state);
+        expect(read).toEqual({ ...state, ...access });
+        expect(read.declared).toEqual({ roles: ["ORG_MEMBER"] });
+        expect(await update(read, leftOut)).toEqual(read);
+        const updated = await update(read, { ...leftOut, roles: ["ORG_OWNER"] });
         expect(updated).toMatchObject({ ...access, roles: ["ORG_OWNER"] });
-        expect(scene.organization.find(ada)).toMatchObject({ ...access, roles: ["ORG_OWNER"] });
-      },
-    );
+        expect(organization.find(ada)).toMatchObject({ ...access, roles: ["ORG_OWNER"] });
+      });
 
-    test("an empty list means none: what Atlas has shows as drift, and is taken", async () => {
-      await using scene = await startScene(onAccepted);
-      const state = await scene.earlier({ teamIds: [], groupRoleAssignments: [] });
-      const access = { teamIds: [team], groupRoleAssignments: [owner] };
-      scene.organization.change(ada, access);
-      const read = await scene.refresh(state);
-      expect(read.declared).toEqual({ roles: ["ORG_MEMBER"], ...access });
-      await scene.connected().update(read, scene.declared({ teamIds: [], groupRoleAssignments: [] }));
-      expect(scene.organization.find(ada)).toMatchObject({ teamIds: [], groupRoleAssignments: [] });
-    });
-
-    test.each(["kept", "reset"] as const)(
-      "what is declared no longer is taken back, and what others gave stays (omitted on update: %s)",
-      async (omittedOnUpdate) => {
-        await using scene = await startScene(onAccepted, { omittedOnUpdate });
-        const state = await scene.earlier({ teamIds: [team], groupRoleAssignments: [owner] });
-        const given = { groupId: otherProject, roles: ["GROUP_READ_ONLY"] };
-        const alsoGiven = { groupId: project, roles: ["GROUP_OWNER", "GROUP_READ_ONLY"] };
-        scene.organization.change(ada, {
+      test("removes what is no longer declared, and keeps what others granted", async () => {
+        const { organization, stored, update } = await setup({ onAccepted, omittedOnUpdate });
+        const state = await stored(access);
+        const granted = { groupId: otherProject, roles: ["GROUP_READ_ONLY"] };
+        organization.change(ada, {
           teamIds: [team, otherTeam],
-          groupRoleAssignments: [alsoGiven, given],
+          groupRoleAssignments: [{ groupId: project, roles: ["GROUP_OWNER", "GROUP_READ_ONLY"] }, granted],
         });
-
-        const updated = await scene.connected().update(state, scene.declared(leftOut));
+        const updated = await update(state, leftOut);
         const left = {
           roles: ["ORG_MEMBER"],
           teamIds: [otherTeam],
-          groupRoleAssignments: [{ groupId: project, roles: ["GROUP_READ_ONLY"] }, given],
+          groupRoleAssignments: [{ groupId: project, roles: ["GROUP_READ_ONLY"] }, granted],
         };
-        expect(scene.organization.find(ada)).toMatchObject(left);
+        expect(organization.find(ada)).toMatchObject(left);
         expect(updated).toMatchObject(left);
-        expect(updated.declared.teamIds).toBeUndefined();
-      },
-    );
+        expect(updated.declared).toEqual({ roles: ["ORG_MEMBER"] });
+      });
 
-    test("what a refresh has shown as drift is taken back as well, as the plan names it", async () => {
-      await using scene = await startScene(onAccepted);
-      const state = await scene.earlier({ teamIds: [team] });
-      scene.organization.change(ada, { teamIds: [team, otherTeam] });
-      const read = await scene.refresh(state);
-      expect(read.declared.teamIds).toEqual([team, otherTeam]);
-      await scene.connected().update(read, scene.declared({ teamIds: undefined }));
-      expect(scene.organization.find(ada)).toMatchObject({ teamIds: [] });
+      test("keeps what others granted since the last read in another change, and shows it as drift", async () => {
+        const { organization, stored, update, refresh } = await setup({ onAccepted, omittedOnUpdate });
+        const state = await stored({ teamIds: [team] });
+        organization.change(ada, { teamIds: [team, otherTeam] });
+        const changed = { roles: ["ORG_OWNER"], teamIds: [team] };
+        const updated = await update(state, changed);
+        expect(organization.find(ada)).toMatchObject({ roles: ["ORG_OWNER"], teamIds: [team, otherTeam] });
+
+        const read = await refresh(updated);
+        expect(read.declared).toMatchObject({ roles: ["ORG_OWNER"], teamIds: [team, otherTeam] });
+        const corrected = await update(read, changed);
+        expect(organization.find(ada)).toMatchObject({ teamIds: [team] });
+        expect(await refresh(corrected)).toEqual(corrected);
+      });
     });
 
-    test("what is declared no longer, and Atlas has no longer, needs no change", async () => {
-      await using scene = await startScene(onAccepted);
-      const state = await scene.earlier({ teamIds: [team] });
-      scene.organization.change(ada, { teamIds: [] });
-      scene.changes();
-      const updated = await scene.connected().update(state, scene.declared({ teamIds: undefined }));
-      expect(scene.changes()).toEqual([]);
+    const teams = (...teamIds: string[]) => ({ ...leftOut, teamIds });
+    const both = teams(team, otherTeam);
+    const onlyTeam = { teamIds: [team], groupRoleAssignments: [] };
+
+    test.each([
+      ["removes what an empty list lacks", empty, access, access, empty, empty],
+      ["removes drift from a list no longer declared", teams(team), both, both, leftOut, empty],
+      ["grants what is declared for the first time", leftOut, empty, leftOut, access, access],
+      ["replaces a list declared for the first time", leftOut, teams(otherTeam), leftOut, onlyTeam, onlyTeam],
+    ])("%s", async (_, before, found, shown, declared, after) => {
+      const { organization, stored, refresh, update } = await setup({ onAccepted });
+      const state = await stored(before);
+      organization.change(ada, JSON.parse(JSON.stringify(found)));
+      const read = await refresh(state);
+      expect(read.declared).toEqual({ roles: ["ORG_MEMBER"], ...shown });
+      const updated = await update(read, declared);
+      expect(organization.find(ada)).toMatchObject(after);
+      expect(updated).toMatchObject(after);
+      expect(updated.declared).toEqual({ roles: ["ORG_MEMBER"], ...declared });
+    });
+
+    test("sends nothing where Atlas lacks what is no longer declared", async () => {
+      const { organization, stored, update, expectNoChange } = await setup({ onAccepted });
+      const state = await stored({ teamIds: [team] });
+      organization.change(ada, { teamIds: [] });
+      const updated = await expectNoChange(() => update(state, { teamIds: undefined }));
       expect(updated).toMatchObject({ teamIds: [] });
       expect(updated.declared.teamIds).toBeUndefined();
     });
 
-    test("what is declared for the first time is given", async () => {
-      await using scene = await startScene(onAccepted);
-      const state = await scene.earlier(leftOut);
-      const access = { teamIds: [team], groupRoleAssignments: [owner] };
-      const updated = await scene.connected().update(state, scene.declared(access));
-      expect(scene.organization.find(ada)).toMatchObject(access);
-      expect(updated).toMatchObject({ ...access, declared: access });
-    });
-
-    test("a change sends only what changes, as with ignoreChanges", async () => {
-      await using scene = await startScene(onAccepted, { omittedOnUpdate: "kept" });
-      const access = { teamIds: [team], groupRoleAssignments: [owner] };
-      const state = await scene.earlier(access);
-      scene.changes();
-      await scene.connected().update(state, scene.declared({ ...access, roles: ["ORG_OWNER"] }));
-      const isUser = isUsers || onAccepted === "manage";
+    test("sends only the fields that change", async () => {
+      const { stored, update, changes, refresh, organization } = await setup({ onAccepted });
+      const state = await stored(access);
+      changes();
+      const updated = await update(state, { ...access, roles: ["ORG_OWNER"] });
+      const isUser = isUsers || isMember;
       const roles = isUser ? { orgRoles: ["ORG_OWNER"] } : ["ORG_OWNER"];
-      expect(scene.changes()).toEqual([{ method: "PATCH", body: { roles } }]);
-      expect(scene.organization.find(ada)).toMatchObject({ ...access, roles: ["ORG_OWNER"] });
+      expect(changes()).toEqual([{ method: "PATCH", body: { roles } }]);
 
-      const read = await scene.refresh({ ...state, roles: ["ORG_OWNER"] });
-      const fewer = scene.declared({ roles: ["ORG_OWNER"], groupRoleAssignments: [owner], teamIds: [] });
-      await scene.connected().update(read, fewer);
-      // The invitations API demands the roles with every change.
-      const body = isUser ? { teamIds: [] } : { roles: ["ORG_OWNER"], teamIds: [] };
-      expect(scene.changes()).toEqual([{ method: "PATCH", body }]);
-      expect(scene.organization.find(ada)).toMatchObject({ teamIds: [], groupRoleAssignments: [owner] });
+      await update(await refresh(updated), { ...access, roles: ["ORG_OWNER"], teamIds: [] });
+      // The invitations API requires the roles in every change.
+      const body = isUser ? { teamIds: [] } : { roles, teamIds: [] };
+      expect(changes()).toEqual([{ method: "PATCH", body }]);
+      expect(organization.find(ada)).toMatchObject({ teamIds: [], groupRoleAssignments: [owner] });
     });
   });
 
-  test.each(WHO)(
-    "what others gave $who since the last refresh survives a change of something else, and is drift after it",
-    async ({ onAccepted }) => {
-      await using scene = await startScene(onAccepted);
-      const { organization, connected, refresh, declared } = scene;
-      const state = await scene.earlier({ teamIds: [team] });
-      organization.change(ada, { teamIds: [team, otherTeam] });
-      const changed = declared({ roles: ["ORG_OWNER"], teamIds: [team] });
-      const updated = await connected().update(state, changed);
-      expect(organization.find(ada)).toMatchObject({ roles: ["ORG_OWNER"], teamIds: [team, otherTeam] });
+  test("removes from a member only what the plan named, and shows the rest as drift", async () => {
+    const { organization, stored, update, refresh } = await setup({ onAccepted: "manage" });
+    const roles = ["ORG_MEMBER", "ORG_READ_ONLY"];
+    const state = await stored({ roles, teamIds: [] });
+    organization.change(ada, { roles: [...roles, "ORG_BILLING_ADMIN"], teamIds: [otherTeam] });
 
-      const read = await refresh(updated);
-      expect(read.declared).toMatchObject({ roles: ["ORG_OWNER"], teamIds: [team, otherTeam] });
-      const settled = await connected().update(read, changed);
-      expect(organization.find(ada)).toMatchObject({ teamIds: [team] });
-      expect(await refresh(settled)).toEqual(settled);
-    },
-  );
-
-  test("a member loses only what the plan named: what others gave since shows as drift, and then goes", async () => {
-    await using scene = await startScene("manage");
-    const { organization, connected, refresh } = scene;
-    const state = await scene.earlier({ roles: ["ORG_MEMBER", "ORG_READ_ONLY"], teamIds: [] });
-    const given = { roles: ["ORG_MEMBER", "ORG_READ_ONLY", "ORG_BILLING_ADMIN"], teamIds: [otherTeam] };
-    organization.change(ada, given);
-
-    const declared = scene.declared({ roles: ["ORG_OWNER"], teamIds: [team] });
-    const updated = await connected().update(state, declared);
-    expect(organization.find(ada)).toMatchObject({
-      roles: ["ORG_BILLING_ADMIN", "ORG_OWNER"],
-      teamIds: [team, otherTeam],
-    });
+    const declared = { roles: ["ORG_OWNER"], teamIds: [team] };
+    const updated = await update(state, declared);
+    const both = { roles: ["ORG_BILLING_ADMIN", "ORG_OWNER"], teamIds: [team, otherTeam] };
+    expect(organization.find(ada)).toMatchObject(both);
 
     const read = await refresh(updated);
-    expect(read.declared).toMatchObject({
-      roles: ["ORG_BILLING_ADMIN", "ORG_OWNER"],
-      teamIds: [team, otherTeam],
-    });
-    const settled = await connected().update(read, declared);
-    expect(organization.find(ada)).toMatchObject({ roles: ["ORG_OWNER"], teamIds: [team] });
-    expect(await refresh(settled)).toEqual(settled);
+    expect(read.declared).toMatchObject(both);
+    const corrected = await update(read, declared);
+    expect(organization.find(ada)).toMatchObject(declared);
+    expect(await refresh(corrected)).toEqual(corrected);
   });
 
-  test("a member whom onAccepted begins to manage is brought exactly to what is declared", async () => {
-    await using scene = await startScene("manage");
-    const { organization, connected, refresh, declared } = scene;
-    const earlier = await scene.earlier({ teamIds: [team] });
-    const state = { ...earlier, onAccepted: "retain" as const };
-    organization.change(ada, { roles: ["ORG_OWNER"], teamIds: [otherTeam] });
+  test.each(UNMANAGED)("grants exactly what is declared once %s becomes manage", async (onAccepted) => {
+    const { organization, accepted, refresh, update } = await setup({ onAccepted });
+    const state = await accepted({ teamIds: [team] });
+    const roles = ["ORG_MEMBER", "ORG_OWNER"];
+    organization.change(ada, { roles, teamIds: [team, otherTeam] });
     const read = await refresh(state);
-    expect(read).toMatchObject({ roles: ["ORG_OWNER"], declared: { roles: ["ORG_MEMBER"] } });
-    organization.change(ada, { roles: ["ORG_OWNER", "ORG_BILLING_ADMIN"] });
-    await connected().update(read, declared({ teamIds: [team] }));
+    expect(read).toMatchObject({ roles, declared: { roles: ["ORG_MEMBER"] } });
+    organization.change(ada, { roles: [...roles, "ORG_BILLING_ADMIN"] });
+    const updated = await update(read, { teamIds: [team], onAccepted: "manage" });
+    expect(updated).toMatchObject({ roles: ["ORG_MEMBER"], teamIds: [team] });
     expect(organization.find(ada)).toMatchObject({ roles: ["ORG_MEMBER"], teamIds: [team] });
   });
 
-  test.each(["fail", "retain"] as const)(
-    "a member under %s keeps what is declared no longer: that is a change, and refused",
-    async (onAccepted) => {
-      await using scene = await startScene(onAccepted);
-      const created = await scene.earlier({ teamIds: [team] });
-      scene.organization.accept(ada);
-      const state = await scene.refresh(created);
-      const before = scene.organization.users;
-      const updated = scene.connected().update(state, scene.declared({ teamIds: undefined }));
-      await expect(updated).rejects.toThrow(/has accepted .*changed\. Set onAccepted to "manage"/);
-      expect(scene.organization.users).toEqual(before);
-    },
-  );
+  test.each(UNMANAGED)("refuses to remove a team from a member under %s", async (onAccepted) => {
+    const { accepted, update, expectNoChange } = await setup({ onAccepted });
+    const state = await accepted({ teamIds: [team] });
+    await expectNoChange(async () => {
+      const updated = update(state, { teamIds: undefined });
+      await expect(updated).rejects.toMatchObject(refusal("update", `ACTIVE, ${onAccepted}`));
+    });
+  });
 });

@@ -1,220 +1,150 @@
 import { domainToASCII } from "node:url";
 import { describe, expect, test } from "vitest";
-import type { OrgInvitationState } from "../../../provider/lifecycle/org-invitation-state.ts";
-import { ada, GENERATIONS, lifecycleFixture, team } from "./lifecycle-fixture.ts";
+import { APIS, ada, newAddress, team } from "./lifecycle-fixture.ts";
 
-const byName = "ada.lovelace@example.com";
-
-describe.each(GENERATIONS)("a person on %s who changes their address", (generation) => {
-  /** Ada accepted, a refresh has stored it, and then she changed her address in Atlas. */
-  async function startScene(onAccepted: "fail" | "retain" | "manage") {
-    const scene = await lifecycleFixture(generation);
-    const { organization, inputs, connected } = scene;
-    const declared = inputs({ onAccepted });
-    const created = await connected().create(declared);
-    organization.accept(ada);
-    const accepted = (await connected().read(created)) as OrgInvitationState;
-    organization.changeAddress(ada, byName);
-    scene.requests();
-    return {
-      ...scene,
-      declared,
-      accepted,
-      isSame: `${ada} is ${byName} in ${organization.id}, by the id: it is the same person.`,
-      [Symbol.asyncDispose]: () => scene.atlas.stop(),
-    };
+describe.each(APIS)("on $apiVersion, a person who changes the address", (api) => {
+  /** Ada accepted, a read has stored it, and then she changed her address in Atlas. */
+  async function setup(onAccepted: "fail" | "retain" | "manage") {
+    const fixture = await api.setup({ onAccepted });
+    const accepted = await fixture.accepted();
+    fixture.organization.changeAddress(ada, newAddress);
+    const isSame = `Atlas has the address ${newAddress} for ${ada} in ${accepted.orgId}. The id shows that it is the same person.`;
+    return { ...fixture, accepted, isSame };
   }
 
-  test.each(["fail", "retain", "manage"] as const)(
-    "stays the same member under %s, which is said once with both addresses",
-    async (onAccepted) => {
-      await using scene = await startScene(onAccepted);
-      const { accepted, connected, notices, isSame, atlas } = scene;
-      const read = await connected().read(accepted);
-      expect(read).toEqual({ ...accepted, knownAs: byName });
-      expect(notices).toEqual([isSame]);
-      expect(await connected().read(read as OrgInvitationState)).toEqual(read);
-      expect(notices).toEqual([isSame]);
-      expect(scene.changes()).toEqual([]);
-      expect(atlas.mails).toHaveLength(1);
-    },
-  );
-
-  test("is changed as a managed member, and never invited under the old address", async () => {
-    await using scene = await startScene("manage");
-    const { accepted, declared, connected, organization, atlas, notices } = scene;
-    const updated = await connected().update(accepted, { ...declared, roles: ["ORG_OWNER"] });
-    expect(updated).toMatchObject({ username: ada, knownAs: byName, roles: ["ORG_OWNER"] });
-    expect(organization.users).toMatchObject([{ username: byName, status: "ACTIVE", roles: ["ORG_OWNER"] }]);
-    expect(scene.changes()).toHaveLength(1);
-    expect(atlas.mails).toHaveLength(1);
-    expect(notices).toEqual([scene.isSame]);
+  test.each(["fail", "retain", "manage"] as const)("stays the same member under %s", async (onAccepted) => {
+    const { accepted, refresh, update, notices, isSame, expectNoChange } = await setup(onAccepted);
+    await expectNoChange(async () => {
+      const read = await refresh(accepted);
+      expect(read).toEqual({ ...accepted, knownAs: newAddress });
+      expect(await refresh(read)).toEqual(read);
+      expect(await update(read, { reinviteExpired: true })).toEqual({ ...read, reinviteExpired: true });
+    });
+    expect(notices).toEqual([isSame]);
   });
 
-  test("is removed where the resource manages them", async () => {
-    await using scene = await startScene("manage");
-    await scene.connected().delete(scene.accepted);
-    expect(scene.organization.users).toEqual([]);
-    expect(scene.notices).toEqual([scene.isSame]);
+  test("is changed and removed as a managed member, and never invited under the old address", async () => {
+    const { accepted, update, connected, organization, changes, notices, isSame } = await setup("manage");
+    changes();
+    const roles = ["ORG_OWNER"];
+    expect(await update(accepted, { roles })).toMatchObject({ username: ada, knownAs: newAddress, roles });
+    expect(organization.users).toMatchObject([{ username: newAddress, status: "ACTIVE", roles }]);
+    expect(changes()).toMatchObject([{ method: "PATCH" }]);
+    await connected().delete(accepted);
+    expect(organization.users).toEqual([]);
+    expect(notices).toEqual([isSame, isSame]);
   });
 
-  test.each(["fail", "manage"] as const)(
-    "is declared by the new address under %s without a request",
-    async (onAccepted) => {
-      await using scene = await startScene(onAccepted);
-      const { connected, declared, requests, notices } = scene;
-      const read = (await connected().read(scene.accepted)) as OrgInvitationState;
-      requests();
-      const renamed = await connected().update(read, { ...declared, username: byName });
-      expect(requests()).toEqual([]);
-      const { knownAs: _, ...rest } = { ...read, username: byName };
-      expect(renamed).toEqual(rest);
-      expect(renamed.knownAs).toBeUndefined();
-      expect(await connected().read(renamed)).toEqual(rest);
-      expect(notices).toEqual([scene.isSame]);
-    },
-  );
-
-  test("is declared by the new address and changed at once by one request", async () => {
-    await using scene = await startScene("manage");
-    const { connected, declared } = scene;
-    const read = (await connected().read(scene.accepted)) as OrgInvitationState;
-    const inputs = { ...declared, username: byName, teamIds: [team] };
-    const renamed = await connected().update(read, inputs);
-    expect(scene.changes()).toHaveLength(1);
-    expect(renamed).toMatchObject({ username: byName, teamIds: [team] });
+  test.each([
+    { onAccepted: "fail", sent: [] },
+    { onAccepted: "manage", sent: [] },
+    { onAccepted: "manage", teamIds: [team], sent: [{ method: "PATCH" }] },
+  ] as const)("may be declared by the new address: %o", async ({ onAccepted, sent, teamIds = [] }) => {
+    const { accepted, refresh, update, changes, notices, isSame } = await setup(onAccepted);
+    const read = await refresh(accepted);
+    changes();
+    const renamed = await update(read, { username: newAddress, teamIds: [...teamIds] });
+    expect(changes()).toMatchObject(sent);
+    const { knownAs: _, ...expected } = { ...read, username: newAddress, teamIds };
+    expect(renamed).toMatchObject({ ...expected, declared: { teamIds } });
     expect(renamed.knownAs).toBeUndefined();
+    expect(await refresh(renamed)).toEqual(renamed);
+    expect(notices).toEqual([isSame]);
   });
 
-  test("keeps the stored address of a change that needs no request", async () => {
-    await using scene = await startScene("manage");
-    const { connected, declared } = scene;
-    const read = (await connected().read(scene.accepted)) as OrgInvitationState;
-    const updated = await connected().update(read, { ...declared, onAccepted: "retain" });
-    expect(updated).toEqual({ ...read, onAccepted: "retain" });
-  });
-
-  test("keeps the invitation that is pending, and it is cancelled", async () => {
-    await using scene = await lifecycleFixture(generation);
-    const { organization, inputs, connected, atlas } = scene;
-    const state = await connected().create(inputs());
-    organization.changeAddress(ada, byName);
-    const read = (await connected().read(state)) as OrgInvitationState;
-    expect(read).toEqual({ ...state, knownAs: byName });
-    await connected().update(read, inputs({ roles: ["ORG_OWNER"] }));
-    expect(organization.users).toMatchObject([{ username: byName, roles: ["ORG_OWNER"] }]);
+  test("keeps a pending invitation, which is changed and cancelled", async () => {
+    const { organization, invited, refresh, update, connected, atlas } = await api.setup();
+    const state = await invited();
+    organization.changeAddress(ada, newAddress);
+    const read = await refresh(state);
+    expect(read).toEqual({ ...state, knownAs: newAddress });
+    await update(read, { roles: ["ORG_OWNER"] });
+    expect(organization.users).toMatchObject([{ username: newAddress, roles: ["ORG_OWNER"] }]);
     expect(atlas.mails).toHaveLength(1);
     await connected().delete(read);
     expect(organization.users).toEqual([]);
   });
 });
 
-describe.each(GENERATIONS)("an address on %s that Atlas stores in another spelling", (generation) => {
-  const SPELLINGS = {
-    "an alias": {
-      declared: "ada+atlas@example.com",
+describe.each(APIS)("on $apiVersion, an address that Atlas stores differently", (api) => {
+  test.each([
+    {
+      username: "ada+atlas@example.com",
       stored: "ada@example.com",
       storesUsername: (username: string) => username.replace(/\+[^@]*@/, "@"),
     },
-    "a domain in Unicode": {
-      declared: "ada@bücher.example",
+    {
+      username: "ada@bücher.example",
       stored: "ada@xn--bcher-kva.example",
       storesUsername: (username: string) => username.replace(/[^@]*$/, (domain) => domainToASCII(domain)),
     },
-  };
-
-  test.each(Object.entries(SPELLINGS))(
-    "such as %s, is the same person from create to delete, with one e-mail",
-    async (_, { declared, stored, storesUsername }) => {
-      await using scene = await lifecycleFixture(generation, { storesUsername });
-      const { organization, inputs, connected, atlas, notices } = scene;
-      const created = await connected().create(inputs({ username: declared }));
-      expect(created).toMatchObject({ username: declared, knownAs: stored, status: "PENDING" });
-      const read = (await connected().read(created)) as OrgInvitationState;
-      expect(read).toEqual(created);
-      const changed = inputs({ username: declared, roles: ["ORG_OWNER"] });
-      const updated = await connected().update(read, changed);
-      expect(updated).toMatchObject({ username: declared, knownAs: stored, roles: ["ORG_OWNER"] });
-      expect(await connected().read(updated)).toEqual(updated);
-      expect(organization.users).toMatchObject([{ username: stored, status: "PENDING" }]);
-
-      await connected().delete(updated);
-      expect(organization.users).toEqual([]);
-      expect(atlas.mails).toHaveLength(1);
-      expect(notices).toEqual([]);
-    },
-  );
-
-  test.each(Object.entries(SPELLINGS))(
-    "such as %s, is the same member after they accepted, also under a new id",
-    async (_, { declared, stored, storesUsername }) => {
-      await using scene = await lifecycleFixture(generation, { storesUsername, newIdOnAcceptance: true });
-      const { organization, inputs, connected, notices, atlas } = scene;
-      const created = await connected().create(inputs({ username: declared, onAccepted: "manage" }));
-      organization.accept(stored);
-      const read = (await connected().read(created)) as OrgInvitationState;
-      expect(read).toMatchObject({ username: declared, knownAs: stored, status: "ACCEPTED" });
-      await connected().delete(read);
-      expect(organization.users).toEqual([]);
-      expect(atlas.mails).toHaveLength(1);
-      expect(notices).toEqual([]);
-    },
-  );
-});
-
-describe.each(GENERATIONS)("a member on %s who joined by single sign-on while invited", (generation) => {
-  // Which of the two entries the users API shows is unknown.
-  const settings = { showsPendingBesideActive: generation === "users" };
-  const cancels = generation === "users" ? ["GET users/id", "DELETE users/id"] : ["DELETE invites/id"];
-  const lists = generation === "users" ? ["GET users"] : ["GET invites", "GET users"];
-
-  test("is adopted as a member where they are managed, and destroying ends both", async () => {
-    await using scene = await lifecycleFixture(generation, settings);
-    const { organization, inputs, connected, requests } = scene;
-    organization.invite(ada);
-    organization.joinBySingleSignOn(ada, { roles: ["ORG_READ_ONLY"] });
-    const created = await connected().create(inputs({ onAccepted: "manage" }));
-    expect(created).toMatchObject({ status: "ACCEPTED", roles: ["ORG_MEMBER"] });
-    expect(organization.find(ada)).toMatchObject({ status: "ACTIVE", roles: ["ORG_MEMBER"] });
-    expect(await connected().read(created)).toEqual(created);
-    requests();
-    await connected().delete(created);
-    expect(requests()).toEqual([...lists, ...cancels, "DELETE users/id"]);
+  ])("such as $username is one person", async ({ username, stored, storesUsername }) => {
+    const fixture = await api.setup({ storesUsername, newIdOnAcceptance: true });
+    const { organization, invited, refresh, update, connected, atlas, notices } = fixture;
+    const created = await invited({ username });
+    expect(created).toMatchObject({ username, knownAs: stored, status: "PENDING" });
+    expect(await refresh(created)).toEqual(created);
+    const updated = await update(created, { username, roles: ["ORG_OWNER"] });
+    expect(updated).toMatchObject({ username, knownAs: stored, roles: ["ORG_OWNER"] });
+    expect(await refresh(updated)).toEqual(updated);
+    expect(organization.users).toMatchObject([{ username: stored, status: "PENDING" }]);
+    await connected().delete(updated);
     expect(organization.users).toEqual([]);
-  });
 
-  test("counts as a member from the next refresh on where they are managed", async () => {
-    await using scene = await lifecycleFixture(generation, settings);
-    const { organization, inputs, connected } = scene;
-    const state = await connected().create(inputs({ onAccepted: "manage" }));
-    const { userId } = organization.joinBySingleSignOn(ada, { roles: ["ORG_OWNER"] });
-    const read = (await connected().read(state)) as OrgInvitationState;
-    expect(read).toMatchObject({ status: "ACCEPTED", userId, roles: ["ORG_OWNER"] });
+    const other = await invited({ username, onAccepted: "manage" });
+    organization.accept(stored);
+    const read = await refresh(other);
+    expect(read).toMatchObject({ username, knownAs: stored, status: "ACCEPTED" });
     await connected().delete(read);
     expect(organization.users).toEqual([]);
+    expect(atlas.mails).toHaveLength(2);
+    expect(notices).toEqual([]);
+  });
+});
+
+describe.each(APIS)("on $apiVersion, a member who joined by single sign-on while invited", (api) => {
+  const { isUsers, lists, cancel } = api;
+  // It is unknown which of the two entries the users API lists.
+  const settings = { showsPendingBesideActive: isUsers };
+  const managed = { ...settings, onAccepted: "manage" } as const;
+
+  test.each(["adopted", "read"])("is %s as a member under manage, and deleting ends both", async (how) => {
+    const { organization, invited, refresh, connected, requests } = await api.setup(managed);
+    const state = how === "read" ? await invited() : undefined;
+    if (!state) organization.invite(ada);
+    const { userId } = organization.joinBySingleSignOn(ada, { roles: ["ORG_OWNER"] });
+    const member = await (state ? refresh(state) : invited());
+    const roles = state ? ["ORG_OWNER"] : ["ORG_MEMBER"];
+    expect(member).toMatchObject({ status: "ACCEPTED", userId, roles });
+    expect(organization.find(ada)).toMatchObject({ status: "ACTIVE", roles });
+    expect(await refresh(member)).toEqual(member);
+    requests();
+    await connected().delete(member);
+    expect(requests()).toEqual([...lists, ...cancel, "DELETE users/id"]);
+    expect(organization.users).toEqual([]);
   });
 
-  test.each([false, true])(
-    "is ended with the invitation where no refresh has seen them (both entries shown: %s)",
-    async (showsPendingBesideActive) => {
-      await using scene = await lifecycleFixture(generation, { showsPendingBesideActive });
-      const { organization, inputs, connected, requests } = scene;
-      const state = await connected().create(inputs({ onAccepted: "manage" }));
-      organization.joinBySingleSignOn(ada);
-      requests();
-      await connected().delete(state);
-      expect(requests()).toEqual([...cancels, "GET users", "DELETE users/id"]);
-      expect(organization.users).toEqual([]);
-    },
-  );
+  test.each([
+    { onAccepted: "manage", showsPendingBesideActive: false },
+    { onAccepted: "manage", showsPendingBesideActive: true },
+    { onAccepted: "fail", ...settings },
+    { onAccepted: "retain", ...settings },
+  ] as const)("is removed with an unread invitation only under manage: %o", async (options) => {
+    const { organization, invited, connected, requests } = await api.setup(options);
+    const state = await invited();
+    const member = organization.joinBySingleSignOn(ada);
+    requests();
+    await connected().delete(state);
+    const isManaged = options.onAccepted === "manage";
+    expect(requests()).toEqual([...cancel, ...(isManaged ? ["GET users", "DELETE users/id"] : [])]);
+    expect(organization.users).toEqual(isManaged ? [] : [member]);
+  });
 
-  test("costs one list of users for twenty of them", async () => {
-    await using scene = await lifecycleFixture(generation);
-    const { organization, inputs, connected, requests } = scene;
+  test("costs one list of users for twenty people", async () => {
+    const { organization, inputs, connected, requests } = await api.setup({ onAccepted: "manage" });
     const people = Array.from({ length: 20 }, (_, index) => `p${index}@example.com`);
     const run = connected();
-    const declared = people.map((username) => inputs({ username, onAccepted: "manage" }));
-    const states = await Promise.all(declared.map((declared) => run.create(declared)));
+    const states = await Promise.all(people.map((username) => run.create(inputs({ username }))));
     for (const username of people) organization.joinBySingleSignOn(username);
     requests();
     const later = connected();
@@ -223,30 +153,14 @@ describe.each(GENERATIONS)("a member on %s who joined by single sign-on while in
     expect(organization.users).toEqual([]);
   });
 
-  test.each(["fail", "retain"] as const)(
-    "stays a member under %s, and the invitation is cancelled",
-    async (onAccepted) => {
-      await using scene = await lifecycleFixture(generation, settings);
-      const { organization, inputs, connected, requests } = scene;
-      const state = await connected().create(inputs({ onAccepted }));
-      const member = organization.joinBySingleSignOn(ada);
-      requests();
-      await connected().delete(state);
-      expect(requests()).toEqual(cancels);
-      expect(organization.users).toEqual([member]);
-    },
-  );
-
-  test("is not guessed about where the list of users cannot be read", async () => {
-    await using scene = await lifecycleFixture(generation, settings);
-    const { organization, inputs, connected, atlas } = scene;
-    const state = await connected().create(inputs({ onAccepted: "manage" }));
+  test("is kept where the list of users cannot be read, and removed by the next run", async () => {
+    const { organization, invited, connected, atlas } = await api.setup(managed);
+    const state = await invited();
     const member = organization.joinBySingleSignOn(ada);
-    const refused = { status: 403, body: { errorCode: "ORG_REQUIRES_ACCESS_LIST" } };
-    atlas.fail({ method: "GET", path: /users\?/, ...refused });
-    await expect(connected().delete(state)).rejects.toThrow(`It is unknown whether ${ada} is invited`);
+    const body = { errorCode: "ORG_REQUIRES_ACCESS_LIST" };
+    atlas.fail({ method: "GET", path: /users\?/, status: 403, body });
+    await expect(connected().delete(state)).rejects.toMatchObject({ kind: "unknownPerson" });
     expect(organization.users).toEqual([member]);
-    // The invitation is cancelled already, and the next run goes on.
     await connected().delete(state);
     expect(organization.users).toEqual([]);
   });
