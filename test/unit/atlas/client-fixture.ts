@@ -8,17 +8,9 @@ import type { Bounds } from "../../../provider/atlas/bounds.ts";
 import type { Clock } from "../../../provider/atlas/clock.ts";
 import { type ApiKey, DigestAuth } from "../../../provider/atlas/credentials/digest-auth.ts";
 import { ServiceAccountAuth } from "../../../provider/atlas/credentials/service-account-auth.ts";
-import type { InvitationsApi } from "../../../provider/atlas/invitations/invitations-api.ts";
-import {
-  INVITES_API_VERSIONS,
-  InvitesEndpoint,
-} from "../../../provider/atlas/invitations/invites-endpoint.ts";
-import { UsersAsInvitations } from "../../../provider/atlas/invitations/users-as-invitations.ts";
-import { UsersEndpoint } from "../../../provider/atlas/invitations/users-endpoint.ts";
 import { RateLimiter } from "../../../provider/atlas/limits/rate-limiter.ts";
 import type { Notice } from "../../../provider/atlas/notice.ts";
 import { Transport, type TransportOptions } from "../../../provider/atlas/transport.ts";
-import type { InvitationsApiVersion } from "../../../provider/settings/settings.ts";
 import type { Stage } from "../../support/simulated-atlas/request-listeners.ts";
 import type { LoggedRequest } from "../../support/simulated-atlas/request-log.ts";
 import { SimulatedAtlas, type SimulatedAtlasOptions } from "../../support/simulated-atlas/simulated-atlas.ts";
@@ -175,17 +167,6 @@ export async function requestFixture(options?: SimulatedAtlasOptions) {
     log: () =>
       atlas.log().map((line) => line.replace(/^POST \/api\/oauth\/\S+/, "token").replace(/ \/\S+/, "")),
   };
-}
-
-/** The invitations API in one version, without the fallback to the users API. */
-export function invitationsApiOf(
-  apiVersion: InvitationsApiVersion,
-  client: AtlasClient,
-  clock: Clock,
-): InvitationsApi {
-  const users = new UsersEndpoint(client);
-  if (apiVersion === "users") return new UsersAsInvitations(users);
-  return new InvitesEndpoint(client, users.listOrgUsers, INVITES_API_VERSIONS[apiVersion], clock.now);
 }
 
 /** The error of a promise that is rejected. */

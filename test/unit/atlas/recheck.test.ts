@@ -3,7 +3,7 @@ import type { AtlasRequest } from "../../../provider/atlas/atlas-client.ts";
 import type { Bounds } from "../../../provider/atlas/bounds.ts";
 import { RateLimiter } from "../../../provider/atlas/limits/rate-limiter.ts";
 import type { LoggedRequest } from "../../support/simulated-atlas/request-log.ts";
-import { bounds, Invitations, rejection, requestFixture } from "./client-fixture.ts";
+import { bounds, rejection, requestFixture } from "./client-fixture.ts";
 
 const isDelete = ({ method }: LoggedRequest) => method === "DELETE";
 const isChallenge = (request: LoggedRequest) => request.challenge && isDelete(request);
@@ -85,19 +85,6 @@ test("the attempts of a recheck that fails are not repeated", async () => {
   expect(fixture.methods()).toEqual(Array(6).fill("GET"));
 });
 
-test("a recheck is bounded by the deadline of its request", async () => {
-  await using fixture = await requestFixture();
-  fixture.atlas.fail({ status: 503, headers: { "Retry-After": "40" }, times: 2 });
-  const { calls, recheck } = fixture.rechecked();
-  const aMinute = { deadline: 60_000 };
-
-  const sent = fixture.send({ ...fixture.remove, bounds: aMinute, recheck });
-
-  await expect(sent).rejects.toMatchObject({ kind: "waitTooLong", cause: { method: "GET", status: 503 } });
-  expect(calls).toEqual([aMinute]);
-  expect(fixture.methods()).toEqual(["DELETE", "GET"]);
-});
-
 test("a recheck for the first request of a burst does not wait for the burst", async () => {
   await using fixture = await requestFixture();
   fixture.onNext("handled", () => fixture.clock.pass(5_000), isChallenge);
@@ -144,14 +131,10 @@ describe("with a service account,", () => {
     fixture.atlas.forget();
     const late = { status: 429, headers: { "Retry-After": "60" } };
     fixture.atlas.fail({ path: /oauth/, authenticated: "either", ...late });
-    const recheck = async (bounds: Bounds) => {
-      const found = await client.fetch({ ...list, bounds }, Invitations);
-      if (found.length === 0) throw new Error("No longer pending.");
-    };
+    const recheck = async (bounds: Bounds) => void (await fixture.send({ ...list, bounds }, client));
     return {
       ...fixture,
-      remove: (isUnchecked = false) =>
-        fixture.send({ ...onV2(fixture.remove), recheck, isUnchecked }, client),
+      removed: () => fixture.send({ ...onV2(fixture.remove), recheck, isUnchecked: true }, client),
     };
   }
 
@@ -165,20 +148,9 @@ describe("with a service account,", () => {
       else fixture.clock.pass(50 * 60_000);
     });
 
-    await fixture.remove(true);
+    await fixture.removed();
 
     expect(fixture.slept()).toBe(60_000);
     expect(fixture.log()).toEqual(["GET 200", ...steps, "token 429", "token 200", "GET 200", "DELETE 204"]);
-  });
-
-  test("a person who accepts during the wait for a token is not removed", async () => {
-    await using fixture = await tokenFixture();
-    fixture.atlas.expireTokens();
-    const accept = () => void fixture.organization.accept("ada@example.com");
-    fixture.onNext("handled", accept, ({ status }) => status === 429);
-
-    await expect(fixture.remove()).rejects.toThrow("No longer pending.");
-
-    expect(fixture.log()).toEqual(["DELETE 401", "token 429", "token 200", "GET 200"]);
   });
 });

@@ -176,8 +176,6 @@ test("the backoff doubles from half a second to half a minute, with full jitter"
   expect(backoffMs(3, 0.25)).toBe(500);
 });
 
-const now = Date.UTC(2026, 7, 21, 12, 0, 0);
-
 test.each<[string | string[], number]>([
   ["0", 0],
   [" 055\t", 55_000],
@@ -188,16 +186,17 @@ test.each<[string | string[], number]>([
   ["Fri, 21 Aug 2026 11:59:30 GMT", 0],
   ["9".repeat(400), 2 ** 31 * 1000],
 ])("Retry-After %j is a wait of %i ms", (header, waitMs) => {
-  expect(retryAfterMs(header, now)).toBe(waitMs);
+  expect(retryAfterMs(header, Date.UTC(2026, 7, 21, 12))).toBe(waitMs);
 });
 
 test("any other Retry-After is ignored", () => {
   const numbers = ["-1", "+1", "1.5", "1e3", "0x10", "1, 2", "55 s", "Infinity"];
   const dates = ["2026-08-21T12:00:30Z", "Fri, 99 Aug 2026 12:00:30 GMT", "Friday", "soon"];
+  const others = [undefined, "", " ", [], ["soon", "60"]];
 
-  for (const header of [...numbers, ...dates, undefined, "", " ", [], ["soon", "60"]]) {
-    expect(retryAfterMs(header, now), String(header)).toBeUndefined();
-  }
+  const waits = [...numbers, ...dates, ...others].map((header) => retryAfterMs(header, 0));
+
+  expect(new Set(waits)).toEqual(new Set([undefined]));
 });
 
 test.each([

@@ -42,10 +42,7 @@ test.each(["directly", "through a proxy"])(
     vi.stubEnv("NO_PROXY", "");
     if (way === "through a proxy") vi.stubEnv("HTTP_PROXY", proxy.url);
     const transport = new Transport({ baseUrl: fixture.atlas.url });
-    let release = () => {};
-    const until = new Promise<void>((resolve) => {
-      release = resolve;
-    });
+    const release = deferred();
     fixture.atlas.fail({ until: release.promise, authenticated: false, times: 32 });
     const timeouts = vi.spyOn(AbortSignal, "timeout");
 
@@ -63,15 +60,6 @@ test.each(["directly", "through a proxy"])(
 describe("nothing was sent when", () => {
   const notSent = { name: "AtlasNetworkError", kind: "network", sent: false };
 
-  test("the connection is refused", async () => {
-    const host = await unusedHost();
-
-    const error = await failureAt(`http://${host}`);
-
-    expect(error).toMatchObject({ ...notSent, method: "GET", path: target });
-    expect(error.message).toContain(`the connection to http://${host} failed: connect ECONNREFUSED ${host}`);
-  });
-
   test("all addresses of the host refuse", async () => {
     const [, port] = (await unusedHost()).split(":");
     const addresses = ["127.0.0.1", "127.0.0.2"].map((address) => ({ address, family: 4 }));
@@ -81,8 +69,8 @@ describe("nothing was sent when", () => {
 
     const error = await failureAt(`http://atlas.test:${port}`);
 
-    expect(error).toMatchObject(notSent);
-    expect(error.message).toContain(`failed: ECONNREFUSED`);
+    expect(error).toMatchObject({ ...notSent, method: "GET", path: target });
+    expect(error.message).toContain(`the connection to http://atlas.test:${port} failed: ECONNREFUSED`);
   });
 
   test("the connection does not open in time", async () => {

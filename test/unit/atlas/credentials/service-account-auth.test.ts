@@ -182,11 +182,9 @@ test("a token that Atlas does not issue fails all requests that wait for it, and
 });
 
 test.each([
-  "",
   "<html>canary</html>",
   { expires_in: 3600 },
   { access_token: "", expires_in: 3600 },
-  { access_token: 1, expires_in: 3600 },
   { access_token: "canary" },
   { access_token: "canary", expires_in: "3600" },
   { access_token: "canary", expires_in: 0 },
@@ -241,18 +239,17 @@ test("close revokes a token that is still requested, and nothing where none is i
   expect(fixture.log()).toEqual(["token 403"]);
 });
 
-test.each([
-  ["503", { status: 503 }],
-  ["cut", { cut: "before" }],
-  ["400", { status: 400, body: { error: "invalid_request" } }],
-] as const)("close ignores a failure, and does not retry: %s", async (_, fault) => {
-  await using fixture = await tokenFixture();
-  await fixture.list();
-  fixture.atlas.fail({ ...onRevoke, ...fault, times: always });
-  fixture.log();
+test.each([{ status: 503 }, { cut: "before" }] as const)(
+  "close ignores a failure, and does not retry: %j",
+  async (fault) => {
+    await using fixture = await tokenFixture();
+    await fixture.list();
+    fixture.atlas.fail({ ...onRevoke, ...fault, times: always });
+    fixture.log();
 
-  expect(await fixture.auth.close()).toBeUndefined();
+    expect(await fixture.auth.close()).toBeUndefined();
 
-  expect(fixture.notices).toEqual([]);
-  expect(fixture.log()).toHaveLength(1);
-});
+    expect(fixture.notices).toEqual([]);
+    expect(fixture.log()).toHaveLength(1);
+  },
+);

@@ -99,7 +99,6 @@ test("a notice of several requests has no subject, comes after a second, and is 
 });
 
 test.each([
-  ["0 add 3", 0],
   ["0 block 1.999, 0 add", 0],
   ["0 interval 1.999, 0 add 2", 0],
   // 2 s are left after the first second.
