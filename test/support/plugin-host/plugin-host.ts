@@ -69,7 +69,10 @@ export class PluginHost {
   static async start(options: PluginHostOptions): Promise<PluginHost> {
     const process = new HostProcess(options);
     const host = new PluginHost(process, await process.port());
-    await host.#configure(options.config ?? {});
+    await host.#configure(options.config ?? {}).catch(async (error: Error) => {
+      await host.kill();
+      throw error;
+    });
     return host;
   }
 

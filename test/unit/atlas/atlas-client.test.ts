@@ -132,7 +132,6 @@ describe("an error names what to check", () => {
     [400, "INVALID_EMAIL_ADDRESS"],
     [400, "constructor"],
     [400, undefined],
-    [404, "INVALID_INVITATION_ID"],
     [409, "USER_ALREADY_EXISTS"],
   ])("unless Atlas itself says what is wrong: %i %s", async (status, errorCode) => {
     await using fixture = await requestFixture();

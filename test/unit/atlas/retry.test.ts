@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { AtlasNetworkError } from "../../../provider/atlas/errors.ts";
 import type { Notice } from "../../../provider/atlas/notice.ts";
-import { backoffMs, parseInvitationRate, retryAfterMs } from "../../../provider/atlas/retry.ts";
+import { parseInvitationRate, retryAfterMs } from "../../../provider/atlas/retry.ts";
 import { Transport } from "../../../provider/atlas/transport.ts";
 import type { Fault, FaultMatch } from "../../support/simulated-atlas/faults.ts";
 import { rejection, requestFixture } from "./client-fixture.ts";
@@ -166,14 +166,6 @@ test("requests slow down while their bucket is nearly empty", async () => {
   for (const _ of Array(3)) await fixture.send();
 
   expect(fixture.slept()).toBe(240);
-});
-
-test("the backoff doubles from half a second to half a minute, with full jitter", () => {
-  const longest = [1, 2, 3, 4, 5, 6, 7, 8, 2_000].map((attempts) => backoffMs(attempts, 1));
-
-  expect(longest).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
-  expect(backoffMs(3, 0)).toBe(0);
-  expect(backoffMs(3, 0.25)).toBe(500);
 });
 
 test.each<[string | string[], number]>([

@@ -23,17 +23,6 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-test("connections are reused, also after answers without a body", async () => {
-  await using fixture = await transportFixture();
-  fixture.atlas.fail({ status: 204, authenticated: false, times: 3 });
-
-  for (const _ of Array(12)) await fixture.transport.send(get);
-
-  expect(fixture.atlas.requests).toHaveLength(12);
-  // A connection is not free yet for a request that is sent at the very end of an answer.
-  expect(opened.length).toBeLessThanOrEqual(2);
-});
-
 test.each(["directly", "through a proxy"])(
   "300 requests share 32 connections %s, and the time limit of each starts when it has one",
   async (way) => {

@@ -198,18 +198,6 @@ test.each([
   expect(inspect(error, { depth: null, showHidden: true })).not.toContain("canary");
 });
 
-test("requests for tokens wait as long as Atlas says, with one notice, and a token lives from its arrival on", async () => {
-  await using fixture = await tokenFixture({ tokenRequestsPerMinute: 1, tokenLifetimeS: 60 });
-  await fixture.listWith({});
-  fixture.log();
-
-  await fixture.lists(10);
-
-  expect(fixture.slept()).toBe(60_000);
-  expect(fixture.notices).toEqual([expect.stringContaining("the service account")]);
-  expect(fixture.log()).toEqual(["token 429", "token 200", ...Array(10).fill("GET 200")]);
-});
-
 test("close revokes the token once, and the next request asks for another one", async () => {
   await using fixture = await tokenFixture();
   await fixture.auth.close();

@@ -52,15 +52,6 @@ test("an announcement is counted by the other instances, once, until it is withd
   expect(fixture.others()).toEqual([1, 0, 1]);
 });
 
-test("each instance that is busy with a topic has a position of its own", async () => {
-  await using fixture = await peersFixture();
-
-  for (const peers of fixture.all) peers.announce("topic");
-
-  expect(fixture.all.map((peers) => peers.place("topic")).sort()).toEqual([0, 1, 2]);
-  expect(fixture.all[0].place("another topic")).toBe(0);
-});
-
 test.each([
   ["with user ids", process.getuid, `pulumi-atlas-invitations-${process.getuid?.()}`],
   ["without user ids", () => undefined, "pulumi-atlas-invitations-user"],

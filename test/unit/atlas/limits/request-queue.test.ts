@@ -180,23 +180,6 @@ describe("queues that share a rate", () => {
     expect(fixture.one.passed).toHaveLength(5);
   });
 
-  test("adapt to the other one when it ends and when it starts", async () => {
-    await using fixture = await sharedFixture();
-    const { one, two } = fixture;
-
-    await one.run("0 interval 6, 0 block 10, 0 add 2", 0);
-    await two.run("0 interval 6, 0 block 10, 0 add 10", 90);
-    const times = fixture.passedAt();
-    expect(times).toHaveLength(12);
-    expect(Math.min(...times.slice(1).map((at, index) => at - (times[index] ?? 0)))).toBe(6);
-    // One interval more may pass until it is noticed.
-    expect(times.at(-1)).toBeLessThanOrEqual(10 + 12 * 6);
-
-    await one.run("200 add 10", 220);
-    await two.run("220 block 6, 220 add 3", 256);
-    expect([one, two].map(({ passedAt }) => passedAt().filter((at) => at > 220).length)).toEqual([3, 3]);
-  });
-
   test("reject a request only when it cannot pass even if the others end now", async () => {
     await using fixture = await sharedFixture();
     const { one, two } = fixture;
