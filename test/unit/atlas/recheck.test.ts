@@ -85,6 +85,15 @@ test("the attempts of a recheck that fails are not repeated", async () => {
   expect(fixture.methods()).toEqual(Array(6).fill("GET"));
 });
 
+test("a recheck is bounded by the deadline of its request", async () => {
+  await using fixture = await requestFixture();
+  const { calls, recheck } = fixture.rechecked();
+
+  await fixture.send({ ...fixture.remove, bounds: { deadline: 60_000 }, recheck, isUnchecked: true });
+
+  expect(calls).toEqual([{ deadline: 60_000 }]);
+});
+
 test("a recheck for the first request of a burst does not wait for the burst", async () => {
   await using fixture = await requestFixture();
   fixture.onNext("handled", () => fixture.clock.pass(5_000), isChallenge);

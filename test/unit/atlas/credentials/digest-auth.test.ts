@@ -242,10 +242,10 @@ test.each(["stale=true", 'stale="true"', "STALE = TRUE"])(
 );
 
 test.each([
-  ["calls every nonce stale", [`${digest}, stale=true`], 3],
-  ["offers another scheme after a Digest", [digest, 'Basic realm="b"'], 2],
-  ["misprints qop, as the vendor's page does", [digest.replace("qop", "op")], 2],
-])("a server that %s gets no more than %i requests", async (_, offers, count) => {
+  ["calls every nonce stale", 3, [`${digest}, stale=true`]],
+  ["offers another scheme after a Digest", 2, [digest, 'Basic realm="b"']],
+  ["misprints qop, as the vendor's page does", 2, [digest.replace("qop", "op")]],
+])("a server that %s gets no more than %i requests", async (_, count, offers) => {
   const { status, sent } = await exchange(offers.map((offered) => ({ status: 401, offered })));
 
   expect(status).toBe(401);

@@ -198,6 +198,16 @@ test.each([
   expect(inspect(error, { depth: null, showHidden: true })).not.toContain("canary");
 });
 
+test("a token lives from its arrival on", async () => {
+  await using fixture = await tokenFixture({ tokenLifetimeS: 60 });
+  fixture.atlas.fail({ ...onToken, status: 429, headers: { "Retry-After": "60" } });
+
+  await fixture.lists(2);
+  await fixture.list();
+
+  expect(fixture.log()).toEqual(["token 429", "token 200", ...Array(3).fill("GET 200")]);
+});
+
 test("close revokes the token once, and the next request asks for another one", async () => {
   await using fixture = await tokenFixture();
   await fixture.auth.close();
