@@ -83,7 +83,7 @@ export class AtlasClient {
     if (parsed.success) return parsed.output;
     // The issue's own message quotes the answer.
     const place = v.getDotPath(parsed.issues[0]);
-    const reason = place ? `its ${place} is missing or of another type` : undefined;
+    const reason = place ? `its property ${place} is missing or of another type` : undefined;
     throw this.#unexpectedResponse(request, response, reason);
   }
 

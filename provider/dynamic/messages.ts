@@ -23,7 +23,8 @@ type NextStep = string | ((error: AtlasError<string>) => string | undefined) | u
 /** Every sentence of an error that depends on Pulumi. `undefined`: the error itself says what to do. */
 const NEXT_STEPS: Record<ErrorKind, NextStep> = {
   api: (error) => apiStep(error as AtlasApiError),
-  network: undefined,
+  network:
+    "Check the network, the proxy, and mongodbatlas:baseUrl or MONGODB_ATLAS_BASE_URL if you set it, and run the command again.",
   untrustedCertificate: undefined,
   invalidProxy: undefined,
   waitTooLong: "Run the command again later, or raise mongodbatlas:maxWait.",
@@ -31,7 +32,7 @@ const NEXT_STEPS: Record<ErrorKind, NextStep> = {
   stale: "Run pulumi up again.",
   noToken: undefined,
   inconsistentPages: "Run the command again.",
-  unusableEntry: undefined,
+  unusableEntry: "Run the command again. If the error stays, update pulumi-atlas-invitations.",
   unknownPerson: undefined,
   unknownStatus: undefined,
   refused: (error) => refusalStep(error as RefusedError),

@@ -49,7 +49,10 @@ export class AccessWriter {
     const sent: PartialAccess = { ...change, ...lost };
     const notTaken = describeMissing(answer, sent);
     if (notTaken) {
-      throw new LifecycleError("accessNotTaken", `${username} in ${orgId}: Atlas did not take ${notTaken}.`);
+      throw new LifecycleError(
+        "accessNotTaken",
+        `Atlas answered the change of ${username} in ${orgId} without an error, but did not grant ${notTaken}.`,
+      );
     }
     const added = describeMissing(change, answer, changedFields);
     if (added) {

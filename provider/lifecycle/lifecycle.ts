@@ -98,7 +98,7 @@ export class Lifecycle {
         const { username, orgId, onAccepted } = inputs;
         this.#notify(
           inputs,
-          `${username} is a member of ${orgId} without ${missing}, which is declared. onAccepted "${onAccepted}" does not change a member.`,
+          `${username} is a member of ${orgId} without ${missing}, which is declared. onAccepted "${onAccepted}" does not change a member, "manage" does.`,
         );
       }
       const knownAs = inputs.username === state.knownAs ? undefined : state.knownAs;

@@ -79,7 +79,7 @@ export function adoption(
       return `${username} was already invited to ${orgId}${by}: the resource adopted the invitation${until}, and no other e-mail is sent. Deleting the resource will cancel ${invitation}.`;
     }
     case "ACTIVE, manage":
-      return `${username} is already a member of ${orgId}: the resource adopted the member, and no invitation is sent. Deleting the resource will remove a member who was there before it; set onAccepted to "retain" to keep the member.`;
+      return `${username} is already a member of ${orgId}: the resource adopted the member, and no invitation is sent. Deleting the resource will remove the member from the organization; set onAccepted to "retain" to keep the member.`;
     default:
       return `${username} is already a member of ${orgId}: the resource adopted the member, and no invitation is sent. Deleting the resource will keep the member.`;
   }

@@ -18,13 +18,13 @@ export const MESSAGES = {
   /** An error of a delete: the resource that declares the person now could not be created. */
   declarerNotCreated: / could not be created/,
   /** Atlas ignored a field. */
-  notTaken: / did not take /,
+  notTaken: / did not grant /,
   /** Atlas knows the person by another spelling, and does not show which. */
   conflict: / is already in the organization\.| already exists\.| was not invited\./,
 };
 
 // An operation makes two look-ups: two lost responses to different requests use up both.
-const STALE_TWICE = /, or became a member, in the meantime/;
+const STALE_TWICE = /, or became a member, while this operation was running/;
 
 /** Whether the lifecycle refuses the operation; other errors mean that a request failed. */
 export function isLifecycleError({ operation, error: { message } }: FailedOperation): boolean {

@@ -1,8 +1,9 @@
-/** A promise that the test resolves. */
+/** A promise that the test resolves or rejects. */
 export function deferred() {
   let resolve = () => {};
-  const promise = new Promise<void>((resolved) => {
-    resolve = resolved;
+  let reject = (_: Error) => {};
+  const promise = new Promise<void>((...settle) => {
+    [resolve, reject] = settle;
   });
-  return { promise, resolve };
+  return { promise, resolve, reject };
 }

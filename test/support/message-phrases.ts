@@ -9,7 +9,7 @@ export const PHRASES = {
   declaredTwice: "declared twice",
   expired: "expired on",
   incomplete: "pulumi up again to complete",
-  interrupted: "the run was cancelled",
+  interrupted: "The run was cancelled",
   needsOwner: "Organization Owner",
   noCredentials: "no credentials",
   rejected: "--target-replace",

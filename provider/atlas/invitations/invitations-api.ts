@@ -1,7 +1,6 @@
 import type { Recheck } from "../atlas-client.ts";
 import type { Bounds } from "../bounds.ts";
 import type { Access, PartialAccess } from "./access.ts";
-import type { Listing } from "./listing.ts";
 
 /** The values of `orgMembershipStatus` that version 2025-02-19 documents. Atlas may add others. */
 export const MEMBERSHIP_STATUSES = [
@@ -38,6 +37,20 @@ export interface Person extends Access {
   isProjectInvitation?: boolean;
   /** The invitation that is still open although the person is a member: they joined by single sign-on. */
   openInvitation?: Person | undefined;
+}
+
+/** An entry of a list that cannot be parsed, and the person whom it is about, as far as it names one. */
+export interface UnusableEntry {
+  username?: string | undefined;
+  id?: string | undefined;
+  /** What is wrong with it. */
+  reason: string;
+}
+
+/** One list of an organization. */
+export interface Listing {
+  people: Person[];
+  unusable: UnusableEntry[];
 }
 
 /** Requests the list of everyone whom one endpoint shows. */

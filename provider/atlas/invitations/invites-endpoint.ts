@@ -4,8 +4,8 @@ import type { Bounds } from "../bounds.ts";
 import type { AtlasError } from "../errors.ts";
 import { normalizeAccess, type PartialAccess } from "./access.ts";
 import { isNotOwner, unlessUnknown } from "./error-meaning.ts";
-import type { InvitationsApi, Invitee, PeopleList, PeopleLists, Person } from "./invitations-api.ts";
-import { AtlasId, type Listing, parseListing } from "./listing.ts";
+import type { InvitationsApi, Invitee, Listing, PeopleList, PeopleLists, Person } from "./invitations-api.ts";
+import { AtlasId, parseListing } from "./listing.ts";
 
 /** The two API versions with an endpoint for invitations: v1.0 (the documented legacy API), and v2 at 2023-01-01. */
 export const INVITES_API_VERSIONS = {

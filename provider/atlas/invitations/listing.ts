@@ -1,19 +1,5 @@
 import * as v from "valibot";
-import type { Person } from "./invitations-api.ts";
-
-/** An entry of a list that cannot be parsed, and the person whom it is about, as far as it names one. */
-export interface UnusableEntry {
-  username?: string | undefined;
-  id?: string | undefined;
-  /** What is wrong with it. */
-  reason: string;
-}
-
-/** One list of an organization. */
-export interface Listing {
-  people: Person[];
-  unusable: UnusableEntry[];
-}
+import type { Listing, Person } from "./invitations-api.ts";
 
 /** One of Atlas's ids: 24 hexadecimal digits. Any other text must never become part of a path. */
 export const AtlasId = v.pipe(v.string(), v.regex(/^[0-9a-f]{24}$/i));
@@ -31,12 +17,12 @@ export function parseListing<Schema extends v.GenericSchema>(
       listing.people.push(personOf(parsed.output));
     } else {
       // The issue's own message quotes the answer.
-      const place = v.getDotPath(parsed.issues[0]) ?? "content";
+      const place = v.getDotPath(parsed.issues[0]);
       const { username, id } = v.parse(Identity, entry);
       listing.unusable.push({
         username: username?.toLowerCase(),
         id,
-        reason: `its ${place} is missing or of another type`,
+        reason: place ? `its property ${place} is missing or of another type` : "it is not an object",
       });
     }
   }

@@ -4,8 +4,14 @@ import type { Clock } from "../clock.ts";
 import { AtlasError } from "../errors.ts";
 import type { Notify } from "../notice.ts";
 import { StaleObservationError } from "./error-meaning.ts";
-import { type InvitationsApi, isKnownStatus, type PeopleList, type Person } from "./invitations-api.ts";
-import type { Listing, UnusableEntry } from "./listing.ts";
+import {
+  type InvitationsApi,
+  isKnownStatus,
+  type Listing,
+  type PeopleList,
+  type Person,
+  type UnusableEntry,
+} from "./invitations-api.ts";
 
 const MAX_AGE_MS = 30_000;
 
@@ -98,7 +104,7 @@ export class MemberDirectory {
       const person = await this.find(query, bounds, options);
       if (!person || isEnded(person)) return;
       throw new StaleObservationError(
-        `${query.username} was invited to ${query.orgId}, or became a member, in the meantime.`,
+        `${query.username} was invited to ${query.orgId}, or became a member, while this operation was running.`,
       );
     };
   }
@@ -160,7 +166,11 @@ export class MemberDirectory {
   #report(orgId: string, listing: Listing): Listing {
     for (const { username, reason } of listing.unusable) {
       const about = username ? ` about ${username}` : "";
-      this.#warnOnce(`An entry${about} in a list of ${orgId} was skipped: ${reason}.`, orgId, username);
+      this.#warnOnce(
+        `An entry${about} in Atlas's list of the people of ${orgId} was skipped: ${reason}.`,
+        orgId,
+        username,
+      );
     }
     for (const { username, isProjectInvitation, inviterUsername, orgMembershipStatus } of listing.people) {
       if (!isKnownStatus(orgMembershipStatus)) {
@@ -199,7 +209,7 @@ async function orUnknown(
     return await found;
   } catch (error) {
     if (!(error instanceof AtlasError)) throw error;
-    const text = `It is unknown whether ${username} is invited to ${orgId}, is a member, or neither: ${error.message}`;
+    const text = `It is unknown whether ${username} is invited to ${orgId}, is a member, or neither, because the look-up failed. ${error.message}`;
     throw new AtlasError("unknownPerson", text, { cause: error });
   }
 }

@@ -4,8 +4,14 @@ import type { Bounds } from "../bounds.ts";
 import { AtlasError } from "../errors.ts";
 import { ACCESS_FIELDS, normalizeAccess, type PartialAccess, sameField } from "./access.ts";
 import { StaleObservationError, unlessStale, unlessUnknown } from "./error-meaning.ts";
-import { type Invitee, MEMBERSHIP_STATUSES, type MembersApi, type Person } from "./invitations-api.ts";
-import { AtlasId, type Listing, parseListing } from "./listing.ts";
+import {
+  type Invitee,
+  type Listing,
+  MEMBERSHIP_STATUSES,
+  type MembersApi,
+  type Person,
+} from "./invitations-api.ts";
+import { AtlasId, parseListing } from "./listing.ts";
 
 const MEDIA_TYPE = "application/vnd.atlas.2025-02-19+json";
 // The maximum (documented).

@@ -50,7 +50,7 @@ describe("in a process with an HTTP/2 server, as the plugin host is", () => {
     expect(callback).not.toHaveBeenCalled();
   });
 
-  test("leaves the answers of the server as they are", async () => {
+  test("does not change the answers of the server", async () => {
     onHostCancellation(() => undefined);
     const stream = session.request({ ":method": "POST", ":path": CANCEL });
     const [headers] = await once(stream.resume().end(), "response");
@@ -59,13 +59,13 @@ describe("in a process with an HTTP/2 server, as the plugin host is", () => {
 });
 
 describe("in a process without an HTTP/2 server", () => {
-  test("never calls back, and does no harm", () => {
+  test("never calls back", () => {
     const callback = vi.fn();
     expect(() => onHostCancellation(callback)).not.toThrow();
     expect(callback).not.toHaveBeenCalled();
   });
 
-  test("does no harm where the runtime does not tell of its servers", () => {
+  test("does nothing where Node.js does not list its servers", () => {
     vi.stubGlobal("process", { ...process, _getActiveHandles: undefined });
     expect(() => onHostCancellation(() => undefined)).not.toThrow();
   });

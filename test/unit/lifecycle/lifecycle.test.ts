@@ -9,7 +9,7 @@ import { APIS, ada, DEPRECATED_APIS, refusal, team } from "./lifecycle-fixture.t
 /** The notice of an operation, by the beginning of what it does. */
 const NOTICES: Record<string, string> = {
   "adopts the invitation": "Deleting the resource will cancel the invitation that owner@example.com sent.",
-  "adopts the member": "Deleting the resource will remove a member who was there before it",
+  "adopts the member": "Deleting the resource will remove the member from the organization",
   "adopts the member unchanged": "Deleting the resource will keep the member.",
   "forgets the resource": `${ada} stays a member`,
 };

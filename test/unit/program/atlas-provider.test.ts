@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { expect, test } from "vitest";
+import { settingsSources } from "../../../provider/dynamic/settings-sources.ts";
 import { AtlasProvider, type AtlasProviderArgs } from "../../../provider/program/atlas-provider.ts";
 import { OrgInvitation } from "../../../provider/program/org-invitation.ts";
 import { resolveSettings } from "../../../provider/settings/settings.ts";
@@ -21,7 +22,7 @@ async function registration(resource: pulumi.CustomResource): Promise<pulumi.run
   return registered.find((one) => one.name === name) as pulumi.runtime.MockResourceArgs;
 }
 
-/** What the engine keeps in the state, encrypted. */
+/** A secret, which the engine encrypts in the state. */
 const encrypted = (value: unknown) => ({
   [pulumi.runtime.specialSigKey]: pulumi.runtime.specialSecretSig,
   value,
@@ -40,7 +41,7 @@ const all: Required<AtlasProviderArgs> = {
   debug: true,
 };
 
-test("each argument is a setting of Pulumi's own provider for dynamic resources, and the secrets are secrets", async () => {
+test("each argument is a setting of Pulumi's provider of dynamic resources, and secrets are secret", async () => {
   const { type, custom, inputs } = await registration(new AtlasProvider("all", all));
 
   expect({ type, custom }).toEqual({ type: "pulumi:providers:pulumi-nodejs", custom: true });
@@ -59,16 +60,15 @@ test("each argument is a setting of Pulumi's own provider for dynamic resources,
   });
 });
 
-test("what is left out is no setting", async () => {
-  const nothing = await registration(new AtlasProvider("nothing", {}));
-  const undefinedOnly = Object.fromEntries(Object.keys(all).map((name) => [name, undefined]));
-  const undefinedArgs = await registration(new AtlasProvider("undefined", undefinedOnly));
-
-  expect(nothing.inputs).toEqual({ "mongodbatlas:explicitProvider": "true" });
-  expect(undefinedArgs.inputs).toEqual({ "mongodbatlas:explicitProvider": "true" });
+test("an argument that is left out, or undefined, is no setting", async () => {
+  const undefinedArgs = Object.fromEntries(Object.keys(all).map((name) => [name, undefined]));
+  for (const [name, args] of Object.entries({ nothing: {}, undefined: undefinedArgs })) {
+    const { inputs } = await registration(new AtlasProvider(name, args));
+    expect(inputs).toEqual({ "mongodbatlas:explicitProvider": "true" });
+  }
 });
 
-test("arguments may be outputs, and what is secret in them stays so", async () => {
+test("an argument may be an output, and a secret stays secret", async () => {
   const { inputs } = await registration(
     new AtlasProvider("outputs", {
       publicKey: pulumi.output(Promise.resolve("publick2")),
@@ -87,7 +87,7 @@ test("arguments may be outputs, and what is secret in them stays so", async () =
   });
 });
 
-test("an invitation uses the provider that it names", async () => {
+test("an invitation has the provider of its options", async () => {
   const provider = new AtlasProvider("account", { accessToken: "token-1" });
   const ada = { orgId: "32b6e34b3d91647abb20e7b8", username: "ada@example.com", roles: ["ORG_MEMBER"] };
 
@@ -98,7 +98,7 @@ test("an invitation uses the provider that it names", async () => {
   );
 });
 
-test("options of Pulumi reach the engine", async () => {
+test("resource options are passed on", async () => {
   const parent = new AtlasProvider("parent", {});
   const child = new AtlasProvider("child", {}, { parent });
   await registration(child);
@@ -107,7 +107,7 @@ test("options of Pulumi reach the engine", async () => {
   expect(urn).toContain("pulumi:providers:pulumi-nodejs$pulumi:providers:pulumi-nodejs::child");
 });
 
-test("the settings are those of the provider, whatever the environment says", async () => {
+test("its settings precede those of the environment", async () => {
   const { publicKey, privateKey, clientId, clientSecret, accessToken, ...others } = all;
   const { inputs } = await registration(new AtlasProvider("key", { publicKey, privateKey, ...others }));
   const environment = {
@@ -119,15 +119,10 @@ test("the settings are those of the provider, whatever the environment says", as
   };
 
   // The plugin host unwraps the secrets.
-  const settings = resolveSettings(environment, (name) => inputs[name]?.value ?? inputs[name]);
+  const sources = settingsSources(environment, (name) => inputs[name]?.value ?? inputs[name]);
 
-  expect(settings).toEqual({
-    credentials: {
-      kind: "apiKey",
-      publicKey: "publick1",
-      privateKey: "private-1",
-      source: "the arguments of the AtlasProvider (mongodbatlas:publicKey and mongodbatlas:privateKey)",
-    },
+  expect(resolveSettings(sources)).toEqual({
+    credentials: { kind: "apiKey", publicKey, privateKey, source: expect.stringContaining("AtlasProvider") },
     baseUrl: "https://atlas.example.com",
     invitationsApi: "users",
     maxWaitMs: 1_800_000,

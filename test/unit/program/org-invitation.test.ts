@@ -20,7 +20,7 @@ const orgId = "32b6e34b3d91647abb20e7b8";
 const project = "5f0000000000000000000002";
 const ada: OrgInvitationArgs = { orgId, username: "ada@example.com", roles: ["ORG_MEMBER"] };
 
-/** What Atlas and the lifecycle add, as the engine hands it back. */
+/** The outputs that the engine adds. */
 const outputs = {
   invitationId: "6a793f89c0eb9e7a177165b6",
   userId: "6a793f89c0eb9e7a177165b7",
@@ -32,8 +32,8 @@ const outputs = {
 };
 
 /**
- * A program as Pulumi's own tests run it; returns what is registered from now on. With `engine` the SDK takes it
- * for a program that an engine runs: mocks leave the engine's address as it is, and nobody has to listen there.
+ * A program with Pulumi's mocks; returns the resources that are registered from now on. With `engine`, the SDK runs as
+ * under an engine: mocks keep the engine's address, and nothing has to listen there.
  */
 function startProgram({ preview = false, engine = false } = {}): pulumi.runtime.MockResourceArgs[] {
   pulumi.runtime.resetOptions("project", "stack", -1, engine ? "127.0.0.1:1" : "", "", preview, "");
@@ -57,18 +57,26 @@ function resolved<Value>(output: pulumi.Output<Value>): Promise<unknown> {
   });
 }
 
-/** Resolves when all of them are registered, in a preview too, where no callback of an output is called. */
+/** Resolves when all are registered, also in a preview, in which no callback of an output is called. */
 async function registration(...resources: pulumi.Resource[]): Promise<void> {
   await Promise.all(resources.map(({ urn }) => (urn as unknown as { promise(): Promise<string> }).promise()));
 }
 
-/** The error of a program that breaks off because nobody handles it, as a program under Pulumi does. */
+/** The resources of people, by name, without the text of the provider. */
+const inputsOf = (registered: pulumi.runtime.MockResourceArgs[]) =>
+  Object.fromEntries(registered.map(({ name, inputs: { __provider, ...inputs } }) => [name, inputs]));
+
+/** The error that ends a program: thrown, or unhandled. */
 async function errorOf(program: () => void): Promise<Error> {
   const listeners = process.listeners("unhandledRejection");
   const errors = new Set<Error>();
   process.removeAllListeners("unhandledRejection");
   process.on("unhandledRejection", (error) => errors.add(error as Error));
-  program();
+  try {
+    program();
+  } catch (error) {
+    errors.add(error as Error);
+  }
   while (errors.size === 0) await new Promise(setImmediate);
   process.removeAllListeners("unhandledRejection");
   for (const listener of listeners) process.on("unhandledRejection", listener);
@@ -76,25 +84,15 @@ async function errorOf(program: () => void): Promise<Error> {
   return [...errors][0] as Error;
 }
 
-// This one comes first: what sets mocks is never without a connection again.
-test("without a connection to the engine, a person is declared only once as well", async () => {
+// The first test: after one that sets mocks there is always a connection.
+test("a person may be declared only once, also without a connection to the engine", async () => {
   const resource = new OrgInvitation("ada", ada);
   await registration(resource);
 
   expect(() => new OrgInvitation("lovelace", ada)).toThrow("declared twice");
 });
 
-test("a resource of the dynamic type is registered under its name", async () => {
-  const registered = startProgram();
-
-  await registration(new OrgInvitation("ada", ada));
-
-  expect(registered).toMatchObject([
-    { type: "pulumi-nodejs:dynamic/mongodbatlas:OrgInvitation", name: "ada", custom: true },
-  ]);
-});
-
-test("exactly the declared inputs are registered, and the provider", async () => {
+test("registers exactly the declared inputs and the provider, as a dynamic resource", async () => {
   const registered = startProgram();
   const all = {
     ...ada,
@@ -103,37 +101,26 @@ test("exactly the declared inputs are registered, and the provider", async () =>
     onAccepted: "manage" as const,
     reinviteExpired: true,
   };
+  const bob = { ...ada, username: "bob@example.com" };
 
-  await registration(
-    new OrgInvitation("ada", all),
-    new OrgInvitation("bob", { ...ada, username: "bob@example.com" }),
-  );
+  await registration(new OrgInvitation("ada", all), new OrgInvitation("bob", bob));
 
-  const inputs = Object.fromEntries(
-    registered.map(({ name, inputs: { __provider, ...inputs } }) => [name, inputs]),
-  );
-  expect(inputs).toEqual({ ada: all, bob: { ...ada, username: "bob@example.com" } });
-});
-
-// Every state file holds this text and runs it, in any version that comes after.
-test("the provider is the constant text that every state file holds", async () => {
-  const registered = startProgram();
-
-  await registration(
-    new OrgInvitation("ada", ada),
-    new OrgInvitation("bob", { ...ada, username: "bob@example.com", onAccepted: "manage" }),
-  );
-
-  const texts = registered.map(({ inputs }) => inputs.__provider);
-  expect(new Set(texts)).toEqual(
+  expect(inputsOf(registered)).toEqual({ ada: all, bob });
+  for (const { type, custom } of registered) {
+    expect({ type, custom }).toEqual({
+      type: "pulumi-nodejs:dynamic/mongodbatlas:OrgInvitation",
+      custom: true,
+    });
+  }
+  // Every state file contains this text, and every later version runs it.
+  expect(new Set(registered.map(({ inputs }) => inputs.__provider))).toEqual(
     new Set([
       'exports.handler=()=>require("module").createRequire(process.cwd()+"/_")("pulumi-atlas-invitations/provider")',
     ]),
   );
-  expect(Buffer.byteLength(texts[0])).toBeLessThan(150);
 });
 
-test("inputs and outputs are outputs of the resource", async () => {
+test("has its inputs and outputs as outputs, also those that Atlas does not return", async () => {
   startProgram();
   const resource = new OrgInvitation("ada", { ...ada, onAccepted: "retain" });
 
@@ -143,20 +130,13 @@ test("inputs and outputs are outputs of the resource", async () => {
     const output = resource[name as keyof OrgInvitation] as pulumi.Output<unknown>;
     expect(await resolved(output), name).toEqual(value);
   }
-});
-
-// pulumi#6587
-test("every output has its place, also what Atlas has not told yet", () => {
-  startProgram();
-  const resource = new OrgInvitation("ada", ada);
-
-  const names = [...Object.keys(outputs), "teamIds", "groupRoleAssignments", "onAccepted", "reinviteExpired"];
-  for (const name of [...names, "orgId", "username", "roles"]) {
-    expect(pulumi.Output.isInstance(resource[name as keyof OrgInvitation]), name).toBe(true);
+  // pulumi#6587
+  for (const name of ["teamIds", "groupRoleAssignments", "reinviteExpired"] as const) {
+    expect(pulumi.Output.isInstance(resource[name]), name).toBe(true);
   }
 });
 
-test("one object of arguments serves for several resources, and stays as it is", async () => {
+test("does not change its arguments, which several resources may share", async () => {
   const registered = startProgram();
   const shared = Object.freeze({ ...ada });
 
@@ -164,32 +144,27 @@ test("one object of arguments serves for several resources, and stays as it is",
     new OrgInvitation("here", shared),
     new OrgInvitation("there", Object.freeze({ ...shared, orgId: project })),
   );
-  expect(() => new OrgInvitation("again", shared)).toThrow("declared twice");
 
-  expect(registered.map(({ name }) => name)).toEqual(["here", "there"]);
-  expect(shared).toEqual(ada);
+  expect(inputsOf(registered)).toEqual({ here: ada, there: { ...ada, orgId: project } });
 });
 
-test("what is no argument goes along, so that the check can name it", async () => {
+test("passes unknown arguments on to the check, but neither outputs nor the provider", async () => {
   const registered = startProgram();
-
-  await registration(new OrgInvitation("ada", { ...ada, teamsIds: [project] } as OrgInvitationArgs));
-
-  expect(registered[0]?.inputs.teamsIds).toEqual([project]);
-});
-
-test("nobody writes outputs or the provider by giving them as arguments", async () => {
-  const registered = startProgram();
-  const given = { ...ada, __provider: "exports.handler=()=>evil()", status: "ACCEPTED", userId: project };
+  const given = {
+    ...ada,
+    teamsIds: [project],
+    __provider: "exports.handler=()=>evil()",
+    status: "ACCEPTED",
+    userId: project,
+  };
 
   await registration(new OrgInvitation("ada", given as OrgInvitationArgs));
 
-  const { __provider, ...inputs } = registered[0]?.inputs ?? {};
-  expect(inputs).toEqual(ada);
-  expect(__provider).toContain("pulumi-atlas-invitations/provider");
+  expect(inputsOf(registered)).toEqual({ ada: { ...ada, teamsIds: [project] } });
+  expect(registered[0]?.inputs.__provider).toContain("pulumi-atlas-invitations/provider");
 });
 
-test("resource options are passed on", async () => {
+test("passes resource options on", async () => {
   startProgram();
   const parent = new pulumi.ComponentResource("example:index:Team", "team");
   const resource = new OrgInvitation("ada", ada, { parent });
@@ -199,29 +174,24 @@ test("resource options are passed on", async () => {
   );
 });
 
-test("a secret address stays a secret, and what is not secret does not become one", async () => {
+test("keeps a secret address secret, and nothing else", async () => {
   const registered = startProgram();
-  const username = pulumi.secret("ada@example.com");
-  const resource = new OrgInvitation("ada", { ...ada, username });
+  const resource = new OrgInvitation("ada", { ...ada, username: pulumi.secret("ada@example.com") });
 
   await registration(resource);
 
   expect(await pulumi.isSecret(resource.username)).toBe(true);
   expect(await pulumi.isSecret(resource.orgId)).toBe(false);
   expect(await pulumi.isSecret(resource.roles)).toBe(false);
-  const { __provider, ...inputs } = registered[0]?.inputs ?? {};
-  // Pulumi's mark of a secret, on the wire.
-  expect(inputs).toEqual({
-    ...ada,
-    username: {
-      "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
-      value: "ada@example.com",
-    },
-  });
+  const secret = {
+    [pulumi.runtime.specialSigKey]: pulumi.runtime.specialSecretSig,
+    value: "ada@example.com",
+  };
+  expect(inputsOf(registered)).toEqual({ ada: { ...ada, username: secret } });
 });
 
 // The engine makes an output secret where the input of its name is secret (annotateSecrets in provider_plugin.go).
-test.each(["orgId", "username"] as const)("the status is not secret when %s is", async (name) => {
+test.each(["orgId", "username"] as const)("has a status that is not secret where %s is", async (name) => {
   for (const engine of [false, true]) {
     const registered = startProgram({ engine });
     const resource = new OrgInvitation("ada", { ...ada, [name]: pulumi.secret(ada[name]) });
@@ -233,7 +203,7 @@ test.each(["orgId", "username"] as const)("the status is not secret when %s is",
   }
 });
 
-test("the engine is told which resource it is, so that the plugin can tell one resource from another", async () => {
+test("tells the plugin its URN", async () => {
   for (const args of [ada, { ...ada, username: pulumi.secret("ada@example.com") }]) {
     const registered = startProgram({ engine: true });
     const parent = new pulumi.ComponentResource("example:index:Team", "team");
@@ -250,8 +220,8 @@ test("the engine is told which resource it is, so that the plugin can tell one r
   }
 });
 
-// A component as a dependency stands for its children, which would then wait for one another.
-test("resources of one component do not wait for one another", async () => {
+// A dependency on a component is one on all its children.
+test("does not depend on other resources of its component", async () => {
   const registered = startProgram({ engine: true });
   const parent = new pulumi.ComponentResource("example:index:Team", "team");
   const orgIds = [orgId, project].map((id) => pulumi.output(Promise.resolve(id)));
@@ -263,46 +233,35 @@ test("resources of one component do not wait for one another", async () => {
   expect(registered).toHaveLength(3);
 });
 
-test("two resources for one person are an error that names both, before anything is registered", async () => {
-  const registered = startProgram();
-  const first = new OrgInvitation("ada", ada);
-  const second = () =>
-    new OrgInvitation("lovelace", { orgId: orgId.toUpperCase(), username: "ADA@Example.com", roles: [] });
+const declaredTwice = (one: string, other: string) =>
+  `ada@example.com in ${orgId} is declared twice, by the resources "${one}" and "${other}". Remove one of them.`;
 
-  expect(second).toThrow(pulumi.RunError);
-  expect(second).toThrow(
-    `ada@example.com in ${orgId} is declared twice, by the resources "ada" and "lovelace". Remove one of them.`,
-  );
+const shouted = { orgId: orgId.toUpperCase(), username: "ADA@Example.com" };
+type Declared = [name: string, args: Partial<OrgInvitationArgs>];
+test.each<[how: string, first: Declared, second: Declared]>([
+  ["values, in any letter case,", ["ada", {}], ["lovelace", shouted]],
+  [
+    "outputs",
+    ["ada", { orgId: pulumi.output(orgId) }],
+    ["lovelace", { username: pulumi.output("ADA@example.com") }],
+  ],
+  ["a promise", ["lovelace", { username: Promise.resolve("ada@example.com") }], ["ada", {}]],
+])(
+  "a person declared twice by %s is an error of one line, before both are registered",
+  async (_, ...both) => {
+    const registered = startProgram();
+    const error = await errorOf(() => {
+      for (const [name, args] of both) new OrgInvitation(name, { ...ada, ...args });
+    });
 
-  await registration(first);
-  expect(registered.map(({ name }) => name)).toEqual(["ada"]);
-});
+    const text = declaredTwice("ada", "lovelace");
+    expect(error).toBeInstanceOf(pulumi.RunError);
+    expect({ message: error.message, stack: error.stack }).toEqual({ message: text, stack: text });
+    await vi.waitFor(() => expect(registered.map(({ name }) => name)).toEqual(["ada"]));
+  },
+);
 
-test("two resources for one person who is known only later are the same error, and one line", async () => {
-  const registered = startProgram();
-  const error = await errorOf(() => {
-    new OrgInvitation("ada", { ...ada, orgId: pulumi.output(orgId) });
-    new OrgInvitation("lovelace", { ...ada, username: pulumi.output("ADA@example.com") });
-  });
-
-  const text = `ada@example.com in ${orgId} is declared twice, by the resources "ada" and "lovelace". Remove one of them.`;
-  expect(error).toBeInstanceOf(pulumi.RunError);
-  expect(error.message).toBe(text);
-  expect(error.stack).toBe(text);
-  expect(registered.map(({ name }) => name)).toEqual(["ada"]);
-});
-
-test("a person declared outright and again with a value known later is the same error", async () => {
-  startProgram();
-  const error = await errorOf(() => {
-    new OrgInvitation("lovelace", { ...ada, username: Promise.resolve("ada@example.com") });
-    new OrgInvitation("ada", ada);
-  });
-
-  expect(error.message).toContain('is declared twice, by the resources "ada" and "lovelace"');
-});
-
-test("the same person in two organizations, and two people in one, are no duplicates", async () => {
+test("one person in two organizations, and two people in one, may be declared", async () => {
   const registered = startProgram();
 
   await registration(
@@ -314,7 +273,7 @@ test("the same person in two organizations, and two people in one, are no duplic
   expect(registered.map(({ name }) => name).sort()).toEqual(["ada", "ada-there", "bob"]);
 });
 
-test("two resources of one name for one person are an error that names their parents, too", async () => {
+test("a person declared twice by resources of one name is an error with their URNs", async () => {
   for (const username of ["ada@example.com", pulumi.output("ada@example.com")]) {
     const registered = startProgram();
     const error = await errorOf(() => {
@@ -327,15 +286,13 @@ test("two resources of one name for one person are an error that names their par
 
     const urn = (name: string) =>
       `urn:pulumi:stack::project::example:index:Team$example:index:${name}$pulumi-nodejs:dynamic/mongodbatlas:OrgInvitation::ada`;
-    expect(error.message).toBe(
-      `ada@example.com in ${orgId} is declared twice, by the resources "${urn("one")}" and "${urn("other")}". Remove one of them.`,
-    );
+    expect(error.message).toBe(declaredTwice(urn("one"), urn("other")));
     expect(registered.filter(({ custom }) => custom)).toHaveLength(1);
   }
 });
 
-// Tests of a program often set the mocks once for all of them. The engine itself refuses a second resource of one URN.
-test("a resource that is declared again, as in another test of a program, is the same resource", async () => {
+// Tests of a program often share their mocks. An engine rejects a second resource of one URN.
+test("a resource that is declared again under the same URN is the same resource", async () => {
   const registered = startProgram();
   class Team extends pulumi.ComponentResource {
     readonly members: OrgInvitation[];
@@ -366,7 +323,7 @@ test("a resource that is declared again, as in another test of a program, is the
 });
 
 test.each([undefined, null, "", "  ", 5, {}])(
-  "two resources whose person or organization is %j are left to the check of arguments",
+  "a person or organization that is %j is left to the check of arguments",
   async (value) => {
     for (const name of ["orgId", "username"]) {
       for (const given of [value, pulumi.output(value), Promise.resolve(value)]) {
@@ -381,7 +338,7 @@ test.each([undefined, null, "", "  ", 5, {}])(
   },
 );
 
-test("each run of a program is checked by itself", async () => {
+test("another run of a program may declare the person again", async () => {
   for (const _ of [1, 2]) {
     const registered = startProgram();
     await registration(new OrgInvitation("ada", ada));
@@ -389,7 +346,7 @@ test("each run of a program is checked by itself", async () => {
   }
 });
 
-test("in a preview, a person who is not known yet is registered as unknown", async () => {
+test("registers a person who is unknown in a preview as unknown", async () => {
   const registered = startProgram({ preview: true });
   const unknown = pulumi.output(pulumi.unknown) as unknown as pulumi.Output<string>;
   const one = new OrgInvitation("one", { ...ada, username: unknown });
@@ -406,23 +363,17 @@ test("in a preview, a person who is not known yet is registered as unknown", asy
   expect(inputs.here.username).toBe("ada@example.com");
 });
 
-test("a Node that is too old is told in one sentence, before anything is registered", () => {
+test("a version of Node.js that is too old is an error of one sentence, before anything is registered", () => {
   const registered = startProgram();
   vi.mocked(assertNodeVersion).mockImplementationOnce(() => {
-    throw new AtlasConfigError("It needs another Node.");
+    throw new AtlasConfigError("nodeVersion", "Another Node.js is needed.");
   });
 
-  const declare = () => new OrgInvitation("ada", ada);
-
-  expect(declare).toThrow(pulumi.RunError);
-  vi.mocked(assertNodeVersion).mockImplementationOnce(() => {
-    throw new AtlasConfigError("It needs another Node.");
-  });
-  expect(declare).toThrow(/^It needs another Node\.$/);
+  expect(() => new OrgInvitation("ada", ada)).toThrow(new pulumi.RunError("Another Node.js is needed."));
   expect(registered).toEqual([]);
 });
 
-test("a package that Pulumi cannot load is told in one sentence, but only where Pulumi runs the program", () => {
+test("a package that Pulumi cannot load is an error, where Pulumi runs the program", () => {
   const folder = mkdtempSync(join(tmpdir(), "pulumi-atlas-program-"));
   vi.spyOn(process, "cwd").mockReturnValue(folder);
   startProgram();
@@ -430,9 +381,11 @@ test("a package that Pulumi cannot load is told in one sentence, but only where 
 
   expect(() => declare("ada")).not.toThrow();
 
-  // Pulumi's language host sets it.
+  // Pulumi's language host sets this variable.
   vi.stubEnv("PULUMI_NODEJS_ENGINE", "127.0.0.1:1");
   expect(() => declare("bob")).toThrow(pulumi.RunError);
-  expect(() => declare("eve")).toThrow(/^Pulumi loads pulumi-atlas-invitations from .*package\.json\.$/);
+  expect(() => declare("eve")).toThrow(
+    /^Pulumi does not find pulumi-atlas-invitations from .*package\.json\.$/,
+  );
   rmSync(folder, { recursive: true });
 });

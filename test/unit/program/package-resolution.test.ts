@@ -1,9 +1,9 @@
 import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { assertPackageFound } from "../../../provider/program/package-resolution.ts";
-import { AtlasConfigError } from "../../../provider/settings/atlas-config-error.ts";
+import { rejectionOf } from "../settings/settings-fixture.ts";
 
 let root: string;
 
@@ -11,9 +11,12 @@ beforeEach(async () => {
   root = await realpath(await mkdtemp(join(tmpdir(), "pulumi-atlas-resolution-")));
 });
 
-afterEach(() => rm(root, { recursive: true, force: true }));
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await rm(root, { recursive: true, force: true });
+});
 
-/** Writes a package.json, and what its exports name. */
+/** Writes a package.json, and the files that it exports. */
 async function addPackage(folder: string, exports: Record<string, string> = {}): Promise<void> {
   for (const file of Object.values(exports)) {
     await mkdir(dirname(join(root, folder, file)), { recursive: true });
@@ -23,7 +26,7 @@ async function addPackage(folder: string, exports: Record<string, string> = {}):
   await writeFile(join(root, folder, "package.json"), JSON.stringify({ exports }));
 }
 
-/** Installs this package there. */
+/** Installs this package. */
 const install = (folder: string) => addPackage(folder, { "./provider": "./dist/org-invitation-provider.js" });
 
 /** Links as pnpm and npm workspaces do. */
@@ -32,16 +35,22 @@ async function link(from: string, to: string): Promise<void> {
   await symlink(relative(dirname(join(root, from)), join(root, to)), join(root, from));
 }
 
-const refusal = (folder: string, manifest: string) =>
-  `Pulumi loads pulumi-atlas-invitations from ${folder}, where it is not found: add "pulumi-atlas-invitations", in the version that the program uses, to the dependencies in ${manifest}.`;
+/** The package is not found from the folder, and belongs into that package.json. */
+function expectMissing(folder: string | undefined, manifest = "package.json"): void {
+  const { kind, message } = rejectionOf(() => assertPackageFound(folder));
+  expect(kind).toBe("packageNotFound");
+  for (const fact of [folder ?? root, join(root, manifest)]) expect(message).toContain(fact);
+}
+
+const expectFound = (folder = ".") => expect(() => assertPackageFound(join(root, folder))).not.toThrow();
 
 test("a package that npm installed is found from the program and from the folders in it", async () => {
   await addPackage(".");
   await install("node_modules/pulumi-atlas-invitations");
   await mkdir(join(root, "dist/program"), { recursive: true });
 
-  expect(() => assertPackageFound(root)).not.toThrow();
-  expect(() => assertPackageFound(join(root, "dist/program"))).not.toThrow();
+  expectFound();
+  expectFound("dist/program");
 });
 
 test("a package that pnpm installed for the program is found", async () => {
@@ -50,7 +59,7 @@ test("a package that pnpm installed for the program is found", async () => {
   await install(store);
   await link("node_modules/pulumi-atlas-invitations", store);
 
-  expect(() => assertPackageFound(root)).not.toThrow();
+  expectFound();
 });
 
 test("a member of a workspace is found from another one", async () => {
@@ -59,68 +68,52 @@ test("a member of a workspace is found from another one", async () => {
   await install("packages/pulumi-atlas-invitations");
   await link("node_modules/pulumi-atlas-invitations", "packages/pulumi-atlas-invitations");
 
-  expect(() => assertPackageFound(join(root, "packages/program"))).not.toThrow();
+  expectFound("packages/program");
 });
 
-test("a package that pnpm installed only for a dependency is not found, and the sentence says what to do", async () => {
+test("a package that pnpm installed only for a dependency is not found from the program", async () => {
   const store = "node_modules/.pnpm/team-access@1.0.0/node_modules";
   await addPackage(".");
   await addPackage(`${store}/team-access`);
   await install(`${store}/pulumi-atlas-invitations`);
   await link("node_modules/team-access", `${store}/team-access`);
 
-  // The class itself loads from there.
-  expect(() => assertPackageFound(join(root, store, "team-access"))).not.toThrow();
-  expect(() => assertPackageFound(root)).toThrow(AtlasConfigError);
-  expect(() => assertPackageFound(root)).toThrow(refusal(root, join(root, "package.json")));
+  // The dependency itself finds it.
+  expectFound(join(store, "team-access"));
+  expectMissing(root);
 });
 
-test("the sentence names the nearest package.json", async () => {
+test("the error names the nearest package.json", async () => {
   await addPackage(".");
   await addPackage("packages/program");
   const folder = join(root, "packages/program/dist");
   await mkdir(folder);
 
-  expect(() => assertPackageFound(folder)).toThrow(
-    refusal(folder, join(root, "packages/program/package.json")),
-  );
+  expectMissing(folder, join("packages", "program", "package.json"));
 });
 
-test("the sentence names the package.json to be made where there is none", () => {
-  expect(() => assertPackageFound(root)).toThrow(refusal(root, join(root, "package.json")));
+test("the error names the package.json to create where there is none", () => {
+  expectMissing(root);
 });
 
-test("another package of that name is not this one", async () => {
+test("a package of that name without the entry of the provider is not found", async () => {
   await addPackage(".");
   await addPackage("node_modules/pulumi-atlas-invitations", { ".": "./index.js" });
 
-  expect(() => assertPackageFound(root)).toThrow(refusal(root, join(root, "package.json")));
+  expectMissing(root);
 });
 
-test("a package that is installed after a refusal is found", async () => {
+test("a package that is installed after the error is found, and not resolved again", async () => {
   await addPackage(".");
-  expect(() => assertPackageFound(root)).toThrow();
-
+  expectMissing(root);
   await install("node_modules/pulumi-atlas-invitations");
+  expectFound();
 
-  expect(() => assertPackageFound(root)).not.toThrow();
-});
-
-test("a package is looked for once", async () => {
-  await addPackage(".");
-  await install("node_modules/pulumi-atlas-invitations");
-  assertPackageFound(root);
   await rm(join(root, "node_modules"), { recursive: true });
-
-  expect(() => assertPackageFound(root)).not.toThrow();
+  expectFound();
 });
 
 test("the folder is the one in which the program runs", () => {
-  const { cwd } = process;
-  process.cwd = () => root;
-  try {
-    expect(() => assertPackageFound()).toThrow(refusal(root, join(root, "package.json")));
-  } finally {
-    process.cwd = cwd;
-  }
+  vi.spyOn(process, "cwd").mockReturnValue(root);
+  expectMissing(undefined);
 });

@@ -1,57 +1,29 @@
 import { expect, test } from "vitest";
-import { type Source, settingsSources } from "../../../provider/settings/settings-source.ts";
+import { configurationSource, environmentSource } from "../../../provider/settings/settings-source.ts";
 
-const explicit = { "mongodbatlas:explicitProvider": "true" };
+test("a setting has the full name under which it was read", () => {
+  const values: Record<string, string> = { NAME: "one", "space:name": "two" };
+  const configuration = configurationSource("the test", "space:", (name) => values[name]);
 
-function sourcesOf(environment: Record<string, string | undefined>, configuration: Record<string, unknown>) {
-  return settingsSources(environment, (name) => configuration[name]);
-}
-
-const places = (sources: Source[]) => sources.map(({ kind, place }) => [kind, place]);
-
-test("the environment is asked before the stack configuration", () => {
-  expect(places(sourcesOf({}, {}))).toEqual([
-    ["environment", "the environment"],
-    ["configuration", "the stack configuration"],
-  ]);
+  expect(environmentSource(values).read("NAME")).toEqual({ name: "NAME", value: "one" });
+  expect(configuration.read("name")).toEqual({ name: "space:name", value: "two" });
+  expect(configuration.read("NAME")).toBeUndefined();
+  expect(configuration.nameOf("name")).toBe("space:name");
 });
 
-// Or several accounts in one program would all be the one of the environment.
-test("what an AtlasProvider was given is asked before the environment", () => {
-  expect(places(sourcesOf({}, explicit))).toEqual([
-    ["configuration", "the arguments of the AtlasProvider"],
-    ["environment", "the environment"],
-  ]);
-});
-
-test("a value comes with its name, and from its own place only", () => {
-  const [environment, configuration] = sourcesOf({ NAME: "one" }, { "mongodbatlas:name": "two" });
-
-  expect(environment?.read("NAME")).toEqual({ name: "NAME", value: "one" });
-  expect(environment?.read("mongodbatlas:name")).toBeUndefined();
-  expect(configuration?.read("mongodbatlas:name")).toEqual({ name: "mongodbatlas:name", value: "two" });
-  expect(configuration?.read("NAME")).toBeUndefined();
-});
-
-test.each(["", " ", "\t\r\n", undefined, null])("a value that is %j is not set", (value) => {
-  const [, configuration] = sourcesOf({}, { "mongodbatlas:name": value });
-
-  expect(configuration?.read("mongodbatlas:name")).toBeUndefined();
-});
-
-test("the blanks around a value are not of it", () => {
-  const [environment] = sourcesOf({ NAME: " a b\r\n" }, {});
-
-  expect(environment?.read("NAME")?.value).toBe("a b");
-});
-
-// Pulumi passes the arguments of a provider as what they are in the program.
 test.each([
+  ["", undefined],
+  [" ", undefined],
+  ["\t\r\n", undefined],
+  [undefined, undefined],
+  [null, undefined],
+  [" a b\r\n", "a b"],
+  // Pulumi passes the arguments of a provider with the types that they have in the program.
   [true, "true"],
   [false, "false"],
   [0, "0"],
-])("an argument that is %j is read as %j", (value, text) => {
-  const [configuration] = sourcesOf({}, { ...explicit, "mongodbatlas:debug": value });
+])("the value %j is read as %j", (value, expected) => {
+  const configuration = configurationSource("the test", "", () => value);
 
-  expect(configuration?.read("mongodbatlas:debug")?.value).toBe(text);
+  expect(configuration.read("name")?.value).toBe(expected);
 });

@@ -3,39 +3,26 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { AtlasConfigError } from "../../../provider/settings/atlas-config-error.ts";
 import { resolveSettings, type Settings } from "../../../provider/settings/settings.ts";
+import { rejectionOf, sourcesOf, type Values } from "./settings-fixture.ts";
 
-type Values = Record<string, string | undefined>;
+const key = { MONGODB_ATLAS_PUBLIC_KEY: "publick1", MONGODB_ATLAS_PRIVATE_KEY: "private-1" };
+const keyInConfiguration = { "cfg:publicKey": "publick2", "cfg:privateKey": "private-2" };
+const COMMERCIAL = "https://cloud.mongodb.com";
+const GOVERNMENT = "https://cloud.mongodbgov.com";
 
-const keyInEnvironment = {
-  MONGODB_ATLAS_PUBLIC_KEY: "publick1",
-  MONGODB_ATLAS_PRIVATE_KEY: "private-1",
-};
-const keyInConfig = { "mongodbatlas:publicKey": "publick2", "mongodbatlas:privateKey": "private-2" };
+/** The settings, with a key in the environment. */
+const resolve = (values: Values): Settings => resolveSettings(sourcesOf({ ...key, ...values }));
+const rejection = (values: Values) => rejectionOf(() => resolve(values));
 
-function resolve(environment: Values, config: Values = {}): Settings {
-  return resolveSettings(environment, (name) => config[name]);
-}
+/** Each setting by its name in the environment and in the configuration. */
+const bothNames = (variable: string, key: string, value: string): Values[] => [
+  { [variable]: value },
+  { [`cfg:${key}`]: value },
+];
 
-/** The message of the error for these settings; it is an error of configuration. */
-function refusal(environment: Values, config: Values = {}): string {
-  try {
-    resolve(environment, config);
-  } catch (error) {
-    expect(error).toBeInstanceOf(AtlasConfigError);
-    return (error as Error).message;
-  }
-  throw new Error("The settings were accepted.");
-}
-
-/** The origin that these settings lead to. */
-const originOf = (environment: Values, config: Values = {}) =>
-  resolve({ ...keyInEnvironment, ...environment }, config).baseUrl;
-const refusedOrigin = (environment: Values, config: Values = {}) =>
-  refusal({ ...keyInEnvironment, ...environment }, config);
-
-test("a key alone is enough: the commercial Atlas, and the v2 API", () => {
-  expect(resolve(keyInEnvironment)).toEqual({
-    baseUrl: "https://cloud.mongodb.com",
+test("have defaults for everything but the credentials", () => {
+  expect(resolve({})).toEqual({
+    baseUrl: COMMERCIAL,
     invitationsApi: "v2",
     maxWaitMs: 3_600_000,
     debug: false,
@@ -48,87 +35,61 @@ test("a key alone is enough: the commercial Atlas, and the v2 API", () => {
   });
 });
 
-test("the stack configuration is read where the environment says nothing", () => {
-  const config = {
-    ...keyInConfig,
-    "mongodbatlas:baseUrl": "https://atlas.example.com",
-    "mongodbatlas:invitationsApi": "v1.0",
-    "mongodbatlas:maxWait": "90s",
-    "mongodbatlas:debug": "true",
-  };
-
-  expect(resolve({}, config)).toEqual({
-    baseUrl: "https://atlas.example.com",
-    invitationsApi: "v1.0",
-    maxWaitMs: 90_000,
-    debug: true,
-    credentials: {
-      kind: "apiKey",
-      publicKey: "publick2",
-      privateKey: "private-2",
-      source: "the stack configuration (mongodbatlas:publicKey and mongodbatlas:privateKey)",
-    },
-  });
-});
-
-test("the environment comes before the stack configuration, setting by setting", () => {
-  const environment = {
-    ...keyInEnvironment,
+describe("with settings in both sources", () => {
+  const inEnvironment = {
+    ...key,
     MONGODB_ATLAS_BASE_URL: "https://one.example.com",
     MONGODB_ATLAS_INVITATIONS_API: "users",
     MONGODB_ATLAS_MAX_WAIT: "10m",
     MONGODB_ATLAS_DEBUG: "0",
   };
-  const config = {
-    ...keyInConfig,
-    "mongodbatlas:baseUrl": "https://two.example.com",
-    "mongodbatlas:invitationsApi": "v1.0",
-    "mongodbatlas:maxWait": "1s",
-    "mongodbatlas:debug": "true",
-  };
-
-  const settings = resolve(environment, config);
-  expect(settings).toMatchObject({
+  const ofEnvironment = {
+    credentials: { publicKey: "publick1" },
     baseUrl: "https://one.example.com",
     invitationsApi: "users",
     maxWaitMs: 600_000,
     debug: false,
-  });
-  expect(settings.credentials).toMatchObject({ publicKey: "publick1", privateKey: "private-1" });
-});
-
-test("what an AtlasProvider was given comes before the environment, and what it was not from there", () => {
-  const environment = {
-    ...keyInEnvironment,
-    MONGODB_ATLAS_BASE_URL: "https://one.example.com",
-    MONGODB_ATLAS_INVITATIONS_API: "users",
-    MONGODB_ATLAS_MAX_WAIT: "10m",
   };
-  const config = {
-    "mongodbatlas:explicitProvider": "true",
-    ...keyInConfig,
-    "mongodbatlas:isMongodbgovCloud": "true",
-    "mongodbatlas:maxWait": "1s",
+  const inConfiguration = {
+    ...keyInConfiguration,
+    "cfg:baseUrl": "https://two.example.com",
+    "cfg:invitationsApi": "v1.0",
+    "cfg:maxWait": "90s",
+    "cfg:debug": "true",
+  };
+  const ofConfiguration = {
+    credentials: { publicKey: "publick2" },
+    baseUrl: "https://two.example.com",
+    invitationsApi: "v1.0",
+    maxWaitMs: 90_000,
+    debug: true,
   };
 
-  const settings = resolve(environment, config);
-  expect(settings).toMatchObject({
-    baseUrl: "https://cloud.mongodbgov.com",
-    invitationsApi: "users",
-    maxWaitMs: 1000,
+  test.each([
+    ["environment", { ...inEnvironment, ...inConfiguration }, ofEnvironment],
+    ["configuration", { ...inEnvironment, ...inConfiguration }, ofConfiguration],
+    ["environment", inConfiguration, ofConfiguration],
+    ["configuration", inEnvironment, ofEnvironment],
+  ] as const)(
+    "each is that of the first source that has it, with the %s first",
+    (first, values, expected) => {
+      expect(resolveSettings(sourcesOf(values, first))).toMatchObject(expected);
+    },
+  );
+
+  test("a flag for the Government's server in the first source precedes a server in the second", () => {
+    const values = { ...inEnvironment, ...keyInConfiguration, "cfg:isMongodbgovCloud": "true" };
+    const { baseUrl, invitationsApi } = resolveSettings(sourcesOf(values, "configuration"));
+    expect({ baseUrl, invitationsApi }).toEqual({ baseUrl: GOVERNMENT, invitationsApi: "users" });
   });
-  expect(settings.credentials).toMatchObject({ publicKey: "publick2", privateKey: "private-2" });
-  const { "mongodbatlas:isMongodbgovCloud": _, ...withoutServer } = config;
-  expect(resolve(environment, withoutServer).baseUrl).toBe("https://one.example.com");
 });
 
 describe("the server", () => {
   test.each([
-    ["https://cloud.mongodb.com", "https://cloud.mongodb.com"],
-    ["https://cloud.mongodb.com/", "https://cloud.mongodb.com"],
-    [" https://cloud.mongodb.com/ \n", "https://cloud.mongodb.com"],
-    ["HTTPS://Cloud.MongoDB.com", "https://cloud.mongodb.com"],
-    ["https://cloud.mongodb.com:443", "https://cloud.mongodb.com"],
+    ["https://cloud.mongodb.com", COMMERCIAL],
+    [" https://cloud.mongodb.com/ \n", COMMERCIAL],
+    ["HTTPS://Cloud.MongoDB.com", COMMERCIAL],
+    ["https://cloud.mongodb.com:443", COMMERCIAL],
     ["https://cloud.mongodb.com:8443/", "https://cloud.mongodb.com:8443"],
     ["https://192.0.2.1", "https://192.0.2.1"],
     ["http://127.0.0.1:8080", "http://127.0.0.1:8080"],
@@ -136,165 +97,101 @@ describe("the server", () => {
     ["http://localhost:8080", "http://localhost:8080"],
     ["http://LOCALHOST", "http://localhost"],
     ["http://[::1]:8080", "http://[::1]:8080"],
-  ])("given as %j is %s", (value, origin) => {
-    expect(originOf({ MONGODB_ATLAS_BASE_URL: value })).toBe(origin);
-    expect(originOf({}, { "mongodbatlas:baseUrl": value })).toBe(origin);
+  ])("%j is %s", (value, origin) => {
+    for (const values of bothNames("MONGODB_ATLAS_BASE_URL", "baseUrl", value)) {
+      expect(resolve(values).baseUrl).toBe(origin);
+    }
   });
 
   test.each([
-    "http://cloud.mongodb.com",
-    "http://192.168.0.1",
-    "http://10.127.0.0.1.example.com",
-    "http://127.0.0.1.example.com",
-    "http://localhost.example.com",
-    "http://notlocalhost",
-    "http://[::2]",
-    "http://128.0.0.1",
-    "http://0.0.0.0",
-    "ftp://127.0.0.1",
-    "file:///etc/passwd",
-    "cloud.mongodb.com:443",
-  ])("given as %s is refused, as credentials travel there", (value) => {
-    expect(refusedOrigin({ MONGODB_ATLAS_BASE_URL: value })).toBe(
-      "MONGODB_ATLAS_BASE_URL does not begin with https://, and credentials travel there. Give an origin, such as https://cloud.mongodb.com.",
-    );
+    ...[
+      "http://cloud.mongodb.com",
+      "http://192.168.0.1",
+      "http://10.127.0.0.1.example.com",
+      "http://127.0.0.1.example.com",
+      "http://localhost.example.com",
+      "http://notlocalhost",
+      "http://[::2]",
+      "http://128.0.0.1",
+      "http://0.0.0.0",
+      "ftp://127.0.0.1",
+      "file:///etc/passwd",
+      "cloud.mongodb.com:443",
+    ].map((value) => [value, "does not begin with https://"]),
+    ...["cloud.mongodb.com", "https://", "//cloud.mongodb.com", "https://a b", "hunter2"].map((value) => [
+      value,
+      "is not a URL",
+    ]),
+    ...[
+      "https://cloud.mongodb.com/hunter2",
+      "https://cloud.mongodb.com//",
+      "https://cloud.mongodb.com/?token=hunter2",
+      "https://cloud.mongodb.com?hunter2",
+      "https://cloud.mongodb.com/#hunter2",
+      "https://hunter2@cloud.mongodb.com",
+      "https://user:hunter2@cloud.mongodb.com",
+      "https://:hunter2@cloud.mongodb.com",
+      "http://user:hunter2@127.0.0.1",
+      "https://cloud.mongodb.com\\@hunter2",
+    ].map((value) => [value, "has more than a scheme, a host and a port"]),
+  ] as [string, string][])("%j is an error: it %s", (value, reason) => {
+    for (const values of bothNames("MONGODB_ATLAS_BASE_URL", "baseUrl", value)) {
+      const { kind, message } = rejection(values);
+      expect(kind).toBe("invalidSetting");
+      expect(message).toContain(`${Object.keys(values)[0]} ${reason}`);
+      expect(message).not.toContain("hunter2");
+    }
   });
 
-  test.each(["cloud.mongodb.com", "https://", "//cloud.mongodb.com", "https://a b", "hunter2"])(
-    "given as %j is refused as no URL",
-    (value) => {
-      expect(refusedOrigin({}, { "mongodbatlas:baseUrl": value })).toBe(
-        "mongodbatlas:baseUrl is not a URL. Give an origin, such as https://cloud.mongodb.com.",
-      );
-    },
-  );
-
-  test.each([
-    "https://cloud.mongodb.com/hunter2",
-    "https://cloud.mongodb.com//",
-    "https://cloud.mongodb.com/?token=hunter2",
-    "https://cloud.mongodb.com?hunter2",
-    "https://cloud.mongodb.com/#hunter2",
-    "https://hunter2@cloud.mongodb.com",
-    "https://user:hunter2@cloud.mongodb.com",
-    "https://:hunter2@cloud.mongodb.com",
-    "http://user:hunter2@127.0.0.1",
-    "https://cloud.mongodb.com\\@hunter2",
-  ])("given as %s is refused without a word of it", (value) => {
-    expect(refusedOrigin({ MONGODB_ATLAS_BASE_URL: value })).toBe(
-      "MONGODB_ATLAS_BASE_URL has more than a scheme, a host and a port. Give an origin, such as https://cloud.mongodb.com.",
-    );
+  test.each<[isMongodbgovCloud: string, others: Values, baseUrl: string]>([
+    ["true", {}, GOVERNMENT],
+    ["false", {}, COMMERCIAL],
+    [" ", {}, COMMERCIAL],
+    [" ", { isMongodbgovCloud: "true" }, COMMERCIAL],
+    ["true", { "cfg:baseUrl": `${GOVERNMENT}/` }, GOVERNMENT],
+    ["false", { "cfg:baseUrl": `${GOVERNMENT}/` }, GOVERNMENT],
+    ["true", { MONGODB_ATLAS_BASE_URL: " " }, GOVERNMENT],
+    [
+      "true",
+      { MONGODB_ATLAS_BASE_URL: "http://127.0.0.1:1", "cfg:baseUrl": COMMERCIAL },
+      "http://127.0.0.1:1",
+    ],
+  ])("with isMongodbgovCloud %j and %j is %s", (isMongodbgovCloud, others, baseUrl) => {
+    expect(resolve({ "cfg:isMongodbgovCloud": isMongodbgovCloud, ...others }).baseUrl).toBe(baseUrl);
   });
 
-  test("is the Government's where the flag says so", () => {
-    expect(originOf({}, { "mongodbatlas:isMongodbgovCloud": "true" })).toBe("https://cloud.mongodbgov.com");
-    expect(originOf({}, { "mongodbatlas:isMongodbgovCloud": "false" })).toBe("https://cloud.mongodb.com");
-    expect(originOf({}, { "mongodbatlas:isMongodbgovCloud": " " })).toBe("https://cloud.mongodb.com");
+  test("may not contradict isMongodbgovCloud", () => {
+    const values = { "cfg:isMongodbgovCloud": "true", "cfg:baseUrl": COMMERCIAL };
+    expect(rejection(values).kind).toBe("conflictingSettings");
   });
 
-  test("may be given next to a flag that says the same, or nothing", () => {
-    const government = "https://cloud.mongodbgov.com/";
-
-    expect(
-      originOf({}, { "mongodbatlas:isMongodbgovCloud": "true", "mongodbatlas:baseUrl": government }),
-    ).toBe("https://cloud.mongodbgov.com");
-    expect(
-      originOf({}, { "mongodbatlas:isMongodbgovCloud": "false", "mongodbatlas:baseUrl": government }),
-    ).toBe("https://cloud.mongodbgov.com");
+  test.each(["yes", "TRUE", "1"])("isMongodbgovCloud may not be %j", (value) => {
+    const { kind, message } = rejection({ "cfg:isMongodbgovCloud": value });
+    expect(kind).toBe("invalidSetting");
+    expect(message).toContain("cfg:isMongodbgovCloud");
   });
-
-  test("may not contradict the flag", () => {
-    const config = {
-      "mongodbatlas:isMongodbgovCloud": "true",
-      "mongodbatlas:baseUrl": "https://cloud.mongodb.com",
-    };
-
-    expect(refusedOrigin({}, config)).toBe(
-      "mongodbatlas:isMongodbgovCloud is true, but mongodbatlas:baseUrl is another server. Remove one of them.",
-    );
-  });
-
-  test("of the environment wins over the flag and over the setting", () => {
-    const config = {
-      "mongodbatlas:isMongodbgovCloud": "true",
-      "mongodbatlas:baseUrl": "https://cloud.mongodb.com",
-    };
-
-    expect(originOf({ MONGODB_ATLAS_BASE_URL: "http://127.0.0.1:1" }, config)).toBe("http://127.0.0.1:1");
-    expect(originOf({ MONGODB_ATLAS_BASE_URL: " " }, { "mongodbatlas:isMongodbgovCloud": "true" })).toBe(
-      "https://cloud.mongodbgov.com",
-    );
-  });
-
-  test.each(["yes", "TRUE", "1"])("has a flag that is true or false, and not %j", (value) => {
-    expect(refusedOrigin({}, { "mongodbatlas:isMongodbgovCloud": value })).toBe(
-      `mongodbatlas:isMongodbgovCloud is "${value}": set it to true or false.`,
-    );
-  });
-});
-
-describe("the API generation", () => {
-  test.each(["v2", "v1.0", "users"])("may be %s", (generation) => {
-    const environment = { ...keyInEnvironment, MONGODB_ATLAS_INVITATIONS_API: generation };
-
-    expect(resolve(environment).invitationsApi).toBe(generation);
-    expect(
-      resolve(keyInEnvironment, { "mongodbatlas:invitationsApi": ` ${generation} ` }).invitationsApi,
-    ).toBe(generation);
-  });
-
-  test.each(["v3", "V2", "1.0", "constructor", "__proto__"])(
-    "may not be %j, and the error names the choices",
-    (value) => {
-      const message = refusal({ ...keyInEnvironment, MONGODB_ATLAS_INVITATIONS_API: value });
-
-      expect(message).toContain(`MONGODB_ATLAS_INVITATIONS_API is "${value}"`);
-      for (const choice of ['"v2"', '"v1.0"', '"users"']) expect(message).toContain(choice);
-      expect(refusal(keyInEnvironment, { "mongodbatlas:invitationsApi": value })).toContain(
-        `mongodbatlas:invitationsApi is "${value}"`,
-      );
-    },
-  );
 });
 
 test.each([
-  ["an access token", "MONGODB_ATLAS_ACCESS_TOKEN", { MONGODB_ATLAS_ACCESS_TOKEN: "token" }],
-  [
-    "a service account",
-    "MONGODB_ATLAS_CLIENT_ID and MONGODB_ATLAS_CLIENT_SECRET",
-    { MONGODB_ATLAS_CLIENT_ID: "id", MONGODB_ATLAS_CLIENT_SECRET: "secret" },
-  ],
-])("%s is none for the v1.0 API", (_, names, environment) => {
-  expect(refusal({ ...environment, MONGODB_ATLAS_INVITATIONS_API: "v1.0" })).toBe(
-    `The v1.0 API takes API keys only, but the credentials are from the environment (${names}). Set an API key instead, or the invitations API to v2.`,
-  );
-  for (const generation of ["v2", "users"]) {
-    expect(resolve({ ...environment, MONGODB_ATLAS_INVITATIONS_API: generation }).invitationsApi).toBe(
-      generation,
-    );
+  ["v2", "v2"],
+  ["v1.0", "v1.0"],
+  [" users ", "users"],
+])("the version of the invitations API may be %j", (value, version) => {
+  for (const values of bothNames("MONGODB_ATLAS_INVITATIONS_API", "invitationsApi", value)) {
+    expect(resolve(values).invitationsApi).toBe(version);
   }
 });
 
-describe("the longest wait", () => {
-  test.each([
-    ["90s", 90_000],
-    ["30m", 1_800_000],
-    ["2h", 7_200_000],
-    ["0s", 0],
-    [" 5m ", 300_000],
-  ])("given as %j is %i ms", (value, ms) => {
-    expect(resolve({ ...keyInEnvironment, MONGODB_ATLAS_MAX_WAIT: value }).maxWaitMs).toBe(ms);
-    expect(resolve(keyInEnvironment, { "mongodbatlas:maxWait": value }).maxWaitMs).toBe(ms);
-  });
-
-  test.each(["30", "m", "1.5h", "-1s", "1d", "1 h", "1h30m", "1H", "9999999s", "constructor"])(
-    "given as %j is an error that shows how to say it",
-    (value) => {
-      expect(refusal({ ...keyInEnvironment, MONGODB_ATLAS_MAX_WAIT: value })).toBe(
-        `MONGODB_ATLAS_MAX_WAIT is "${value}", which is no duration: set it to one such as 90s, 30m or 1h.`,
-      );
-    },
-  );
+test.each([
+  ["90s", 90_000],
+  ["30m", 1_800_000],
+  ["2h", 7_200_000],
+  ["0s", 0],
+  [" 5m ", 300_000],
+])("the longest wait %j is %i ms", (value, ms) => {
+  for (const values of bothNames("MONGODB_ATLAS_MAX_WAIT", "maxWait", value)) {
+    expect(resolve(values).maxWaitMs).toBe(ms);
+  }
 });
 
 test.each([
@@ -304,24 +201,55 @@ test.each([
   ["0", false],
   ["false", false],
   [" ", false],
-])("a line for each request, asked for with %j, is %j", (value, debug) => {
-  expect(resolve({ ...keyInEnvironment, MONGODB_ATLAS_DEBUG: value }).debug).toBe(debug);
-  expect(resolve(keyInEnvironment, { "mongodbatlas:debug": value }).debug).toBe(debug);
+])("each request is shown with debug %j: %j", (value, expected) => {
+  for (const values of bothNames("MONGODB_ATLAS_DEBUG", "debug", value)) {
+    expect(resolve(values).debug).toBe(expected);
+  }
 });
 
-test("settings resolve, or fail with an error of configuration that never holds a secret", () => {
+test.each([
+  ["MONGODB_ATLAS_INVITATIONS_API", "invitationsApi", ["v3", "V2", "1.0", "constructor", "__proto__"]],
+  [
+    "MONGODB_ATLAS_MAX_WAIT",
+    "maxWait",
+    ["30", "m", "1.5h", "-1s", "1d", "1 h", "1h30m", "1H", "9999999s", "constructor"],
+  ],
+])("%s or %s may not be any of %j", (variable, key, wrong) => {
+  for (const value of wrong) {
+    for (const values of bothNames(variable, key, value)) {
+      const { kind, message } = rejection(values);
+      expect(kind).toBe("invalidSetting");
+      expect(message).toContain(`${Object.keys(values)[0]} is "${value}"`);
+    }
+  }
+});
+
+test.each([
+  [{ MONGODB_ATLAS_ACCESS_TOKEN: "token" }],
+  [{ MONGODB_ATLAS_CLIENT_ID: "id", MONGODB_ATLAS_CLIENT_SECRET: "secret" }],
+])("the v1.0 API may not be used with %j", (credentials) => {
+  const { kind, message } = rejection({ ...credentials, MONGODB_ATLAS_INVITATIONS_API: "v1.0" });
+  expect(kind).toBe("conflictingSettings");
+  for (const name of Object.keys(credentials)) expect(message).toContain(name);
+  for (const version of ["v2", "users"]) {
+    const values = { ...credentials, MONGODB_ATLAS_INVITATIONS_API: version };
+    expect(resolve(values).invitationsApi).toBe(version);
+  }
+});
+
+test("any settings resolve to a safe origin, or to an error without a secret", () => {
   const secret = "5f0c0ffe-dead-4bee-8bad-c0de5ec4e75e";
-  const anyText = fc.oneof(
+  const text = fc.oneof(
     fc.string(),
-    fc.constantFrom("", " ", "true", "false", "v2", "https://cloud.mongodb.com", "http://127.0.0.1:1"),
+    fc.constantFrom("", " ", "true", "false", "v2", COMMERCIAL, "http://127.0.0.1:1"),
   );
-  const holdingIt = fc.oneof(
+  const withSecret = fc.oneof(
     fc.constant(secret),
-    fc.tuple(anyText, anyText).map(([before, after]) => before + secret + after),
+    fc.tuple(text, text).map(([before, after]) => before + secret + after),
   );
   const url = fc.oneof(
-    anyText,
-    holdingIt,
+    text,
+    withSecret,
     fc.constantFrom(
       `https://user:${secret}@cloud.mongodb.com`,
       `http://${secret}@cloud.mongodb.com`,
@@ -332,42 +260,37 @@ test("settings resolve, or fail with an error of configuration that never holds 
       `publick1:${secret}`,
     ),
   );
-  const half = fc.oneof(anyText, holdingIt);
-  const environments = fc.record(
+  const half = fc.oneof(text, withSecret, fc.constant(`mdb_sa_id_${secret}`), fc.constant("one"));
+  const settings = fc.record(
     {
       MONGODB_ATLAS_PUBLIC_KEY: half,
       MONGODB_ATLAS_PRIVATE_KEY: half,
       MONGODB_ATLAS_PUBLIC_API_KEY: half,
-      MONGODB_ATLAS_PRIVATE_API_KEY: half,
-      MCLI_PUBLIC_API_KEY: half,
       MCLI_PRIVATE_API_KEY: half,
       MONGODB_ATLAS_CLIENT_ID: half,
       MONGODB_ATLAS_CLIENT_SECRET: half,
       MONGODB_ATLAS_ACCESS_TOKEN: half,
       MONGODB_ATLAS_BASE_URL: url,
-      MONGODB_ATLAS_INVITATIONS_API: anyText,
-      MONGODB_ATLAS_MAX_WAIT: anyText,
-      MONGODB_ATLAS_DEBUG: anyText,
-    },
-    { requiredKeys: [] },
-  );
-  const configs = fc.record(
-    {
-      "mongodbatlas:publicKey": half,
-      "mongodbatlas:privateKey": half,
-      "mongodbatlas:baseUrl": url,
-      "mongodbatlas:isMongodbgovCloud": anyText,
-      "mongodbatlas:invitationsApi": anyText,
+      MONGODB_ATLAS_INVITATIONS_API: text,
+      MONGODB_ATLAS_MAX_WAIT: text,
+      MONGODB_ATLAS_DEBUG: text,
+      "cfg:publicKey": half,
+      "cfg:privateKey": half,
+      "cfg:baseUrl": url,
+      "cfg:isMongodbgovCloud": text,
+      "cfg:invitationsApi": text,
     },
     { requiredKeys: [] },
   );
 
+  const order = fc.constantFrom("environment" as const, "configuration" as const);
   fc.assert(
-    fc.property(environments, configs, fc.boolean(), (variables, config, withKey) => {
-      const key = { MONGODB_ATLAS_PUBLIC_KEY: "publick1", MONGODB_ATLAS_PRIVATE_KEY: secret };
-      const environment = withKey ? { ...variables, ...key } : variables;
+    fc.property(settings, fc.boolean(), order, (values, withKey, first) => {
+      const secretKey = { MONGODB_ATLAS_PUBLIC_KEY: "publick1", MONGODB_ATLAS_PRIVATE_KEY: secret };
       try {
-        const { credentials, baseUrl, invitationsApi } = resolve(environment, config);
+        const { credentials, baseUrl, invitationsApi } = resolveSettings(
+          sourcesOf({ ...values, ...(withKey && secretKey) }, first),
+        );
         expect(credentials.source).not.toContain(secret);
         expect(baseUrl).toMatch(/^(https:\/\/[^/@]+|http:\/\/(127\.[\d.]+|localhost|\[::1\])(:\d+)?)$/);
         expect(["v2", "v1.0", "users"]).toContain(invitationsApi);

@@ -4,6 +4,7 @@ import {
   ACCESS_FIELDS,
   type Access,
   combined,
+  type DeclaredAccess,
   grants,
   mergedAssignments,
   missing,
@@ -21,7 +22,7 @@ const assignments = fc.array(
 const accesses = fc.record({ roles: roleNames, teamIds: roleNames, groupRoleAssignments: assignments });
 const fields = fc.constantFrom(...ACCESS_FIELDS);
 
-/** What one field grants, said without the code under test. */
+/** What one field grants, computed without the code under test. */
 function itemsOf(field: keyof Access, access: PartialAccess): string[] {
   const items =
     field === "groupRoleAssignments"
@@ -30,21 +31,19 @@ function itemsOf(field: keyof Access, access: PartialAccess): string[] {
   return [...new Set(items)].sort();
 }
 
-/** What an access grants in all. */
-const said = (access: Access) => ACCESS_FIELDS.map((field) => itemsOf(field, access));
+const allItemsOf = (access: Access) => ACCESS_FIELDS.map((field) => itemsOf(field, access));
 
-test("a set is sorted and holds nothing twice", () => {
-  expect(sortedSet(["B", "A", "B", "C", "A"])).toEqual(["A", "B", "C"]);
-  expect(sortedSet([])).toEqual([]);
+const found: Access = {
+  roles: ["B", "A"],
+  teamIds: ["1"],
+  groupRoleAssignments: [{ groupId: "2", roles: ["D", "C"] }],
+};
+
+test("sortedSet returns a sorted list without duplicates, and leaves the given one unchanged", () => {
+  expect(sortedSet(Object.freeze(["B", "A", "B", "C", "A"]) as string[])).toEqual(["A", "B", "C"]);
 });
 
-test("a set is sorted without changing the list that was given", () => {
-  const given = Object.freeze(["B", "A"]);
-
-  expect(sortedSet(given)).toEqual(["A", "B"]);
-});
-
-test("several entries for one project become one, and projects and roles are sorted", () => {
+test("mergedAssignments returns one entry per project, with projects and roles sorted", () => {
   expect(
     mergedAssignments([
       { groupId: "2", roles: ["C"] },
@@ -57,30 +56,23 @@ test("several entries for one project become one, and projects and roles are sor
   ]);
 });
 
-test("the one spelling grants what was given, each thing once", () => {
+test("normalizeAccess grants the same, without duplicates and without other properties", () => {
   fc.assert(
     fc.property(accesses, (access) => {
-      const canonical = normalizeAccess(access);
-      const { roles, teamIds, groupRoleAssignments } = canonical;
+      const normalized = normalizeAccess({ ...access, status: "PENDING" } as Access);
+      const { roles, teamIds, groupRoleAssignments } = normalized;
 
-      expect(said(canonical)).toEqual(said(access));
-      expect(roles).toHaveLength(new Set(roles).size);
-      expect(teamIds).toHaveLength(new Set(teamIds).size);
-      expect(groupRoleAssignments).toHaveLength(
-        new Set(groupRoleAssignments.map(({ groupId }) => groupId)).size,
-      );
-      expect(normalizeAccess(canonical)).toEqual(canonical);
+      expect(Object.keys(normalized)).toEqual(ACCESS_FIELDS);
+      expect(allItemsOf(normalized)).toEqual(allItemsOf(access));
+      for (const list of [roles, teamIds, groupRoleAssignments.map(({ groupId }) => groupId)]) {
+        expect(list).toHaveLength(new Set(list).size);
+      }
+      expect(normalizeAccess(normalized)).toEqual(normalized);
     }),
   );
 });
 
-test("the one spelling leaves out whatever else an object holds", () => {
-  const state = { roles: ["A"], teamIds: [], groupRoleAssignments: [], status: "PENDING" };
-
-  expect(normalizeAccess(state)).toEqual({ roles: ["A"], teamIds: [], groupRoleAssignments: [] });
-});
-
-test("a field is the same in two accesses exactly when it grants the same", () => {
+test("sameField is true exactly when both grant the same", () => {
   fc.assert(
     fc.property(fields, accesses, accesses, (field, one, other) => {
       const isSame = itemsOf(field, one).join() === itemsOf(field, other).join();
@@ -93,7 +85,7 @@ test("a field is the same in two accesses exactly when it grants the same", () =
   );
 });
 
-test.each(ACCESS_FIELDS)("%s that are left out are the same as those left out, and no others", (field) => {
+test.each(ACCESS_FIELDS)("%s that are left out are the same only as those that are left out", (field) => {
   const none: Access = { roles: [], teamIds: [], groupRoleAssignments: [] };
 
   expect(sameField(field, {}, { [field]: undefined })).toBe(true);
@@ -101,7 +93,7 @@ test.each(ACCESS_FIELDS)("%s that are left out are the same as those left out, a
   expect(sameField(field, none, {})).toBe(false);
 });
 
-test("an access grants a declaration exactly when each declared field is the same", () => {
+test("grants is true exactly when each declared field is the same", () => {
   const declarations = fc.record(
     { roles: roleNames, teamIds: roleNames, groupRoleAssignments: assignments },
     { requiredKeys: ["roles"] },
@@ -109,32 +101,27 @@ test("an access grants a declaration exactly when each declared field is the sam
   fc.assert(
     fc.property(accesses, declarations, (found, declared) => {
       const declaredFields = ACCESS_FIELDS.filter((field) => declared[field] !== undefined);
-      const isGranted = declaredFields.every(
-        (field) => itemsOf(field, found).join() === itemsOf(field, declared).join(),
-      );
+      const isSame = (field: keyof Access) =>
+        itemsOf(field, found).join() === itemsOf(field, declared).join();
 
-      expect(grants(found, declared)).toBe(isGranted);
+      expect(grants(found, declared)).toBe(declaredFields.every(isSame));
       expect(grants(found, found)).toBe(true);
     }),
     { numRuns: 500 },
   );
 });
 
-test("what is left out of a declaration is granted by whatever there is", () => {
-  const found: Access = {
-    roles: ["A"],
-    teamIds: ["1"],
-    groupRoleAssignments: [{ groupId: "2", roles: ["B"] }],
-  };
-
-  expect(grants(found, { roles: ["A"] })).toBe(true);
-  expect(grants(found, { roles: ["A"], teamIds: undefined })).toBe(true);
-  expect(grants(found, { roles: ["A"], teamIds: [] })).toBe(false);
-  expect(grants(found, { roles: ["A"], groupRoleAssignments: [] })).toBe(false);
-  expect(grants(found, { roles: [] })).toBe(false);
+test.each<[declared: DeclaredAccess, expected: boolean]>([
+  [{ roles: ["A", "B"] }, true],
+  [{ roles: ["A", "B"], teamIds: undefined }, true],
+  [{ roles: ["A", "B"], teamIds: [] }, false],
+  [{ roles: ["A", "B"], groupRoleAssignments: [] }, false],
+  [{ roles: [] }, false],
+])("an access with everything grants %j: %s", (declared, expected) => {
+  expect(grants(found, declared)).toBe(expected);
 });
 
-test("what an access lacks is what the other names and it does not", () => {
+test("missing returns the items of the wanted access that the found one lacks", () => {
   fc.assert(
     fc.property(fields, accesses, accesses, (field, found, wanted) => {
       const lacking = itemsOf(field, wanted).filter((item) => !itemsOf(field, found).includes(item));
@@ -142,22 +129,15 @@ test("what an access lacks is what the other names and it does not", () => {
       expect(missing(found, wanted, field).sort()).toEqual(lacking);
     }),
   );
+  for (const field of ACCESS_FIELDS) expect(missing(found, {}, field)).toEqual([]);
+  expect(ACCESS_FIELDS.map((field) => missing({}, found, field))).toEqual([
+    ["A", "B"],
+    ["1"],
+    ["C in 2", "D in 2"],
+  ]);
 });
 
-test("nothing is missing of a field that is left out, and all of it where nothing was found", () => {
-  const wanted: Access = {
-    roles: ["B", "A"],
-    teamIds: ["1"],
-    groupRoleAssignments: [{ groupId: "2", roles: ["D", "C"] }],
-  };
-
-  for (const field of ACCESS_FIELDS) expect(missing(wanted, {}, field)).toEqual([]);
-  expect(missing({}, wanted, "roles")).toEqual(["A", "B"]);
-  expect(missing({}, wanted, "teamIds")).toEqual(["1"]);
-  expect(missing({}, wanted, "groupRoleAssignments")).toEqual(["C in 2", "D in 2"]);
-});
-
-test("a field is combined of what was found, without what is removed, and with what is added", () => {
+test("combined returns one field of the found access, without the removed items and with the added ones", () => {
   fc.assert(
     fc.property(fields, accesses, accesses, accesses, (field, found, removed, added) => {
       const result = combined(field, found, { removed, added });
@@ -165,24 +145,12 @@ test("a field is combined of what was found, without what is removed, and with w
 
       expect(Object.keys(result)).toEqual([field]);
       expect(itemsOf(field, result)).toEqual(sortedSet([...kept, ...itemsOf(field, added)]));
-      // One entry a project, and none for a project without roles.
+      // One entry per project, and none for a project without roles.
       const projects = (result.groupRoleAssignments ?? []).map(({ groupId }) => groupId);
       expect(projects).toEqual(sortedSet(projects));
       expect(result.groupRoleAssignments?.every(({ roles }) => roles.length > 0) ?? true).toBe(true);
     }),
   );
-});
-
-test("a field with nothing removed and nothing added is what was found", () => {
-  const found: Access = {
-    roles: ["B", "A"],
-    teamIds: ["1"],
-    groupRoleAssignments: [{ groupId: "2", roles: ["C"] }],
-  };
-
   expect(combined("roles", found, {})).toEqual({ roles: ["A", "B"] });
-  expect(combined("groupRoleAssignments", found, {})).toEqual({
-    groupRoleAssignments: found.groupRoleAssignments,
-  });
   expect(combined("teamIds", {}, {})).toEqual({ teamIds: [] });
 });

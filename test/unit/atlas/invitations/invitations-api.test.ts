@@ -1,437 +1,404 @@
-import * as v from "valibot";
 import { describe, expect, test } from "vitest";
-import type { Bounds } from "../../../../provider/atlas/bounds.ts";
-import { AtlasApiError, AtlasError, AtlasNetworkError } from "../../../../provider/atlas/errors.ts";
-import type { Access } from "../../../../provider/atlas/invitations/access.ts";
+import type { PartialAccess } from "../../../../provider/atlas/invitations/access.ts";
 import {
-  AtlasId,
   isConflict,
-  isNotOwner,
   isUnreadableSuccess,
-  type Listing,
-  listingOf,
-  type Person,
   StaleObservationError,
-  unlessStale,
-  unlessUnknown,
+} from "../../../../provider/atlas/invitations/error-meaning.ts";
+import type {
+  InvitationsApi,
+  Invitee,
+  Listing,
+  Person,
 } from "../../../../provider/atlas/invitations/invitations-api.ts";
 import { MemberDirectory } from "../../../../provider/atlas/invitations/member-directory.ts";
-import type { InvitationsApiVersion } from "../../../../provider/settings/settings.ts";
 import type { Fault } from "../../../support/simulated-atlas/faults.ts";
-import type { Person as StoredPerson } from "../../../support/simulated-atlas/organization.ts";
-import { bounds, clientFixture, invitationsApiOf, rejection } from "../client-fixture.ts";
+import type { SimulatedAtlasOptions } from "../../../support/simulated-atlas/simulated-atlas.ts";
+import { bounds, rejection } from "../client-fixture.ts";
+import {
+  ada,
+  bob,
+  full,
+  invitationsFixture,
+  member,
+  noRecheck,
+  otherProject,
+  project,
+  team,
+  unknownId,
+  usersBody,
+  VERSIONS,
+} from "./invitations-fixture.ts";
 
-function apiError(status: number, errorCode?: string): AtlasApiError {
-  return new AtlasApiError({ status, errorCode, detail: "No.", method: "DELETE", path: "/orgs/1/invites/2" });
-}
+const unknownRoles = ["ORG_MEMBER", "org.of-tomorrow"];
+const withoutRole = [{ groupId: project }, { groupId: otherProject, groupRole: null, groupRoles: null }];
+const noProject = [{ groupRole: "GROUP_OWNER", groupRoles: ["GROUP_OWNER"] }];
+const bothProjects = [project, otherProject].map((groupId) => ({ groupId, roles: [] }));
 
-/** As another copy of the package raises it. */
-function foreignError(status: number, errorCode?: string): Error {
-  return Object.assign(new Error("No."), { name: "AtlasApiError", status, errorCode });
-}
+/** What an entry says in the list of invitations and in that of users, and the access that it has. */
+const USABLE: [what: string, invitation: object, user: object, access: PartialAccess][] = [
+  [
+    "an unknown role",
+    { roles: unknownRoles },
+    { roles: { orgRoles: unknownRoles } },
+    { roles: unknownRoles },
+  ],
+  ["no role in the organization", { roles: [] }, { roles: { orgRoles: [] } }, { roles: [] }],
+  [
+    "projects without a role",
+    { groupRoleAssignments: withoutRole },
+    { roles: { orgRoles: member.roles, groupRoleAssignments: withoutRole } },
+    { groupRoleAssignments: bothProjects },
+  ],
+];
 
-test("the result of a request is its result", async () => {
-  expect(await unlessUnknown(Promise.resolve("result"))).toBe("result");
-  expect(await unlessStale(Promise.resolve("result"))).toBe("result");
-});
+/** What an entry says in the list of invitations and in that of users, and the property that makes it unusable. */
+const UNUSABLE: [what: string, invitation: object, user: object, property: string][] = [
+  ["no roles", { roles: null }, { roles: null }, "roles"],
+  ["a role instead of a list", { roles: "A" }, { roles: { orgRoles: "A" } }, "roles"],
+  ["no id", { id: undefined }, { id: undefined }, "id"],
+  ["a malformed id", { id: ".." }, { id: ".." }, "id"],
+  ["no username", { username: null }, { username: null }, "username"],
+  [
+    "no username, or no status",
+    { username: null },
+    { orgMembershipStatus: null },
+    "(username|orgMembershipStatus)",
+  ],
+  [
+    "roles in no project",
+    { groupRoleAssignments: noProject },
+    { roles: { orgRoles: [], groupRoleAssignments: noProject } },
+    "groupRoleAssignments.0.groupId",
+  ],
+];
 
-test.each([
-  // 400 is documented, 404 was recorded.
-  [400, "INVALID_INVITATION_ID"],
-  [404, "INVALID_INVITATION_ID"],
-  [400, "ALREADY_EXPIRED"],
-  // Recorded 404s lack the code, or carry null or UNEXPECTED_ERROR.
-  [404, undefined],
-  [404, "UNEXPECTED_ERROR"],
-  [404, "RESOURCE_NOT_FOUND"],
-  [404, "USER_NOT_FOUND"],
-  [404, "USERNAME_NOT_FOUND"],
-  [404, "INVALID_USER_ID"],
-  [404, "USER_NOT_IN_ORG"],
-])("%i %s leaves it to a look-up whether the person is gone or has accepted", async (status, errorCode) => {
-  expect(await unlessUnknown(Promise.reject(apiError(status, errorCode)))).toBeUndefined();
-  expect(await unlessUnknown(Promise.reject(foreignError(status, errorCode)))).toBeUndefined();
-});
+// What the lifecycle relies on in every version of the API.
+describe.each(VERSIONS)("the %s API", (version) => {
+  const isUsers = version === "users";
 
-test.each([
-  [404, "ORG_NOT_FOUND"],
-  [404, "INVALID_ORG_ID"],
-  [404, "NOT_ATLAS_ORG"],
-  [404, "TEAM_NOT_FOUND"],
-  [404, "INVALID_TEAM_ID"],
-  [404, "TEAM_NOT_IN_ORG"],
-  [404, "GROUP_NOT_FOUND"],
-  [404, "INVALID_GROUP_ID"],
-  [404, "A_CODE_OF_TOMORROW"],
-  [404, ""],
-  [400, undefined],
-  [400, "UNEXPECTED_ERROR"],
-  [400, "USER_NOT_FOUND"],
-  [404, "ALREADY_EXPIRED"],
-  [400, "CANNOT_DELETE_GROUP_INVITATION"],
-  [401, undefined],
-  [401, "INVALID_INVITATION_ID"],
-  [401, "NOT_ORG_OWNER"],
-  [401, "USER_CANNOT_ACCESS_ORG"],
-  [403, undefined],
-  [403, "IP_ADDRESS_NOT_ON_ACCESS_LIST"],
-  [403, "INVALID_INVITATION_ID"],
-  [409, "USER_ALREADY_EXISTS"],
-  [410, undefined],
-  [410, "VERSION_GONE"],
-  [429, "RATE_LIMITED"],
-  [500, undefined],
-  [500, "INVALID_INVITATION_ID"],
-  [502, undefined],
-  [200, undefined],
-])("%i %s is an error, and never taken for gone", async (status, errorCode) => {
-  const error = apiError(status, errorCode);
-
-  await expect(unlessUnknown(Promise.reject(error))).rejects.toBe(error);
-});
-
-test("what is no answer of Atlas is an error, and never taken for gone", async () => {
-  const errors = [
-    new AtlasNetworkError("DELETE", "/orgs/1/invites/2", "no complete answer within 60 s"),
-    new StaleObservationError("They accepted."),
-    new TypeError("bug"),
-    { status: 404 },
-    "404",
-    undefined,
-  ];
-
-  for (const error of errors) await expect(unlessUnknown(Promise.reject(error))).rejects.toBe(error);
-});
-
-test("a request that was based on what is no longer so has no result", async () => {
-  expect(await unlessStale(Promise.reject(new StaleObservationError("They accepted.")))).toBeUndefined();
-});
-
-test("every other error of such a request is an error", async () => {
-  for (const error of [new AtlasError("They accepted."), apiError(404), new TypeError("bug"), undefined]) {
-    await expect(unlessStale(Promise.reject(error))).rejects.toBe(error);
-  }
-});
-
-test("an outdated request is an error of ours that names its class", () => {
-  const error = new StaleObservationError("They accepted.");
-
-  expect(error).toBeInstanceOf(AtlasError);
-  expect(String(error)).toBe("OutdatedError: They accepted.");
-});
-
-test.each([
-  [409, undefined],
-  [409, "USER_ALREADY_EXISTS"],
-  [400, "USER_ALREADY_IN_ORG"],
-  [400, "USER_ALREADY_IN_GROUP"],
-  [400, "DUPLICATE_INVITATION"],
-  [400, "DEFAULT_INVITATION_EXCEPTION"],
-])("%i %s may mean that somebody else was faster", (status, errorCode) => {
-  expect(isConflict(apiError(status, errorCode))).toBe(true);
-  expect(isConflict(foreignError(status, errorCode))).toBe(true);
-});
-
-test.each([
-  [400, undefined],
-  [400, "INVALID_EMAIL_ADDRESS"],
-  [400, "MAX_USERS_PER_ORG_EXCEEDED"],
-  [400, "DEFAULT_INVITATION_EXCEPTION_OF_ANOTHER_KIND"],
-  [403, "USER_ALREADY_IN_ORG"],
-  [404, "USER_ALREADY_IN_ORG"],
-  [500, "DEFAULT_INVITATION_EXCEPTION"],
-])("%i %s does not mean that somebody else was faster", (status, errorCode) => {
-  expect(isConflict(apiError(status, errorCode))).toBe(false);
-});
-
-test("what is no answer of Atlas is no conflict", () => {
-  expect(isConflict(new AtlasNetworkError("POST", "/orgs/1/invites", "cut"))).toBe(false);
-  expect(isConflict({ status: 409 })).toBe(false);
-  expect(isConflict(undefined)).toBe(false);
-});
-
-test("an answer of success that cannot be read may have been carried out", () => {
-  expect(isUnreadableSuccess(apiError(200))).toBe(true);
-  expect(isUnreadableSuccess(apiError(201))).toBe(true);
-  expect(isUnreadableSuccess(apiError(302))).toBe(false);
-  expect(isUnreadableSuccess(apiError(409))).toBe(false);
-  expect(isUnreadableSuccess(new AtlasNetworkError("POST", "/orgs/1/invites", "cut"))).toBe(false);
-});
-
-test.each([401, 403])("a key that may only read is told so with %i", (status) => {
-  expect(isNotOwner(apiError(status, "NOT_ORG_OWNER"))).toBe(true);
-  expect(isNotOwner(apiError(status, "USER_UNAUTHORIZED"))).toBe(true);
-  expect(isNotOwner(apiError(status, "USER_CANNOT_ACCESS_ORG"))).toBe(false);
-  expect(isNotOwner(apiError(status))).toBe(false);
-});
-
-test("what is neither 401 nor 403 is not about the role of a key", () => {
-  expect(isNotOwner(apiError(404, "NOT_ORG_OWNER"))).toBe(false);
-  expect(isNotOwner(new AtlasError("NOT_ORG_OWNER"))).toBe(false);
-});
-
-test.each(["6a793f89c0eb9e7a177165b6", "6A793F89C0EB9E7A177165B6"])("%s is an id of Atlas", (id) => {
-  expect(v.is(AtlasId, id)).toBe(true);
-});
-
-test.each([
-  "",
-  ".",
-  "..",
-  "../users",
-  "6a793f89c0eb9e7a177165b",
-  "6a793f89c0eb9e7a177165b6/..",
-  "%2e%2e",
-  null,
-  7,
-])("%j is no id of Atlas", (id) => {
-  expect(v.is(AtlasId, id)).toBe(false);
-});
-
-test("an entry of a list that cannot be used spoils no other, and is named as far as it says who it is", () => {
-  const Entry = v.object({ id: v.string(), username: v.string(), roles: v.array(v.string()) });
-  const personOf = ({ username, roles }: v.InferOutput<typeof Entry>): Person => ({
-    username,
-    orgMembershipStatus: "ACTIVE",
-    roles,
-    teamIds: [],
-    groupRoleAssignments: [],
-  });
-  const entries = [
-    { id: "1", username: "Ada@example.com", roles: null },
-    { id: "2", username: null, roles: [] },
-    { id: 3, username: "bob@example.com", roles: [] },
-    { id: "4", username: "eve@example.com", roles: ["ORG_OWNER"] },
-    null,
-    "somebody",
-  ];
-
-  const { people, unusable } = listingOf(entries, Entry, personOf);
-
-  expect(people.map(({ username }) => username)).toEqual(["eve@example.com"]);
-  expect(unusable).toEqual([
-    { username: "ada@example.com", id: "1", reason: "its roles is missing or of another kind" },
-    { username: undefined, id: "2", reason: "its username is missing or of another kind" },
-    { username: "bob@example.com", id: undefined, reason: "its id is missing or of another kind" },
-    { username: undefined, id: undefined, reason: "its content is missing or of another kind" },
-    { username: undefined, id: undefined, reason: "its content is missing or of another kind" },
-  ]);
-});
-
-// What every generation does alike, and the lifecycle relies on.
-
-const ada = "ada@example.com";
-const bob = "bob@example.com";
-const team = "5f0000000000000000000001";
-const project = "5f0000000000000000000002";
-const somebody = "6a793f89c0eb9e7a177165b6";
-const none: Access = { roles: ["ORG_MEMBER"], teamIds: [], groupRoleAssignments: [] };
-const full: Access = {
-  roles: ["ORG_MEMBER", "ORG_READ_ONLY"],
-  teamIds: [team],
-  groupRoleAssignments: [{ groupId: project, roles: ["GROUP_OWNER", "GROUP_READ_ONLY"] }],
-};
-const noRecheck = () => Promise.reject(new Error("It was rechecked."));
-
-describe.each<InvitationsApiVersion>(["v1.0", "v2", "users"])("the API of invitations, %s,", (generation) => {
-  async function startScene(...[options]: Parameters<typeof clientFixture>) {
-    const scene = await clientFixture(options);
-    const api = invitationsApiOf(generation, scene.client, scene.clock);
-    const orgId = scene.organization.id;
-    const listings = (by = api): Promise<Listing[]> =>
-      by.lookUp((lists) => Promise.all(lists.map((list) => list(orgId, bounds))));
-    /** Looks whether Ada is known, as the lifecycle does. */
-    const recheck = async (bounds: Bounds) => {
-      const people = new MemberDirectory(api, scene.clock, () => {});
-      if (await people.find({ orgId, username: ada }, bounds))
-        throw new StaleObservationError("She is known.");
+  async function setUp(options?: SimulatedAtlasOptions) {
+    const fixture = await invitationsFixture(version, options);
+    const { api, orgId, clock } = fixture;
+    const lists = (by: InvitationsApi = api) =>
+      by.lookUp(async ({ invitations, users }) => ({
+        ...(invitations && { invitations: await invitations(orgId, bounds) }),
+        users: await users(orgId, bounds),
+      }));
+    return {
+      ...fixture,
+      lists,
+      /** The list of the endpoint that invites. */
+      list: async (by?: InvitationsApi): Promise<Listing> => {
+        const { invitations, users } = await lists(by);
+        return invitations ?? users;
+      },
+      /** The recheck of the lifecycle, on a cache of its own. */
+      recheck: new MemberDirectory(api, clock, () => {}).expectUninvited({ orgId, username: ada }, {}),
+      invite: (access: PartialAccess = member, recheck = noRecheck) =>
+        api.createOrgInvite(orgId, ada, access, recheck, bounds),
+      update: (invitee: Invitee, change: PartialAccess = full, by = api) =>
+        by.updateOrgInvite(orgId, invitee, change, bounds),
+      remove: (invitee: Invitee, by = api) => by.deleteOrgInvite(orgId, invitee, bounds),
     };
-    return { ...scene, api, orgId, listings, recheck };
   }
-  const isUsers = generation === "users";
-  const idsOf = ({ invitationId, userId }: StoredPerson) => (isUsers ? { userId } : { invitationId });
 
-  test("lists everybody last, and pending people before", async () => {
-    await using scene = await startScene();
-    scene.organization.invite(ada);
-    scene.organization.addMember(bob);
+  test("lists everyone whatever their status, and pending people apart where they have ids of their own", async () => {
+    await using fixture = await setUp();
+    const { organization, orgId, logged, path, verified } = fixture;
+    const invited = organization.invite("Ada@Example.com", { ...full, inviterUsername: "nmtxqlkl" });
+    const colleague = organization.addMember(bob, full);
+    for (const username of ["late@example.com", "no@example.com"]) organization.invite(username);
+    organization.expire("late@example.com");
+    organization.reject("no@example.com");
+    const late = organization.find("late@example.com");
+    const no = organization.find("no@example.com");
 
-    const listings = await scene.listings();
+    const { invitations, users } = await fixture.lists();
 
-    const names = listings.map(({ people }) => people.map(({ username }) => username));
-    expect(names).toEqual(isUsers ? [[ada, bob]] : [[ada], [ada, bob]]);
-    expect(listings.every(({ unusable }) => unusable.length === 0)).toBe(true);
+    const { invitationId, userId, createdAt, expiresAt } = invited;
+    const pending = { username: ada, orgMembershipStatus: "PENDING", ...full, createdAt, expiresAt };
+    const inviterUsername = "owner@example.com";
+    expect(users).toEqual({
+      people: [
+        { ...pending, userId, inviterUsername: "nmtxqlkl" },
+        { username: bob, orgMembershipStatus: "ACTIVE", ...full, userId: colleague.userId },
+        {
+          username: "late@example.com",
+          orgMembershipStatus: "INVITATION_EXPIRED",
+          ...member,
+          userId: late?.userId,
+          createdAt: late?.createdAt,
+          expiresAt: late?.expiresAt,
+          inviterUsername,
+        },
+        {
+          username: "no@example.com",
+          orgMembershipStatus: "INVITATION_REJECTED",
+          ...member,
+          userId: no?.userId,
+          createdAt: no?.createdAt,
+          inviterUsername,
+        },
+      ],
+      unusable: [],
+    });
+    const details = { invitationId, inviterUsername: "nmtxqlkl", orgName: "Example" };
+    expect(invitations).toEqual(isUsers ? undefined : { people: [{ ...pending, ...details }], unusable: [] });
+    const statuses = ["PENDING", "ACTIVE", "INVITATION_EXPIRED", "INVITATION_REJECTED"];
+    const query = `itemsPerPage=500&pageNum=1&${statuses.map((status) => `orgMembershipStatuses=${status}`).join("&")}`;
+    expect(verified()).toEqual([
+      ...(isUsers ? [] : [logged("GET", path, 200)]),
+      logged("GET", `/api/atlas/v2/orgs/${orgId}/users?${query}`, 200),
+    ]);
   });
 
-  test("invites with all that is declared", async () => {
-    await using scene = await startScene();
+  test("marks invitations to a project, beside another invitation of the person as well", async () => {
+    await using fixture = await setUp();
+    const { organization } = fixture;
+    organization.inviteToProject(ada, { groupId: project, roles: ["GROUP_OWNER"] });
+    organization.invite(bob);
+    organization.inviteToProject(bob, { groupId: project, roles: ["GROUP_OWNER"] });
+    organization.addMember("eve@example.com", { roles: [] });
 
-    const person = await scene.api.createOrgInvite(scene.orgId, ada, full, noRecheck, bounds);
+    const { people } = await fixture.list();
 
-    const [stored] = scene.organization.invitations;
-    expect(stored).toMatchObject({ username: ada, ...full });
+    const marked = people.map(({ username, isProjectInvitation }) => [username, isProjectInvitation]);
+    expect(marked).toContainEqual([ada, true]);
+    expect(marked).toContainEqual([bob, undefined]);
+    expect(marked).toContainEqual([bob, true]);
+    expect(marked).not.toContainEqual(["eve@example.com", true]);
+  });
+
+  test("accepts entries without optional fields, with null for them, and with unknown fields", async () => {
+    await using fixture = await setUp();
+    const least = { id: unknownId, username: "ADA@example.com" };
+    const nulls = {
+      teamIds: null,
+      groupRoleAssignments: null,
+      createdAt: null,
+      expiresAt: null,
+      invitationCreatedAt: null,
+      invitationExpiresAt: null,
+      inviterUsername: null,
+      orgName: null,
+      groupId: null,
+      links: [],
+    };
+    const invitation = { ...least, roles: [] };
+    const user = { ...least, orgMembershipStatus: "ACTIVE", roles: {} };
+    const nullRoles = { orgRoles: null, groupRoleAssignments: null };
+    const results = [user, { ...user, ...nulls, roles: nullRoles }];
+    const body = isUsers ? { results, totalCount: 2, links: [] } : [invitation, { ...invitation, ...nulls }];
+    fixture.atlas.fail({ status: 200, body });
+
+    const person = isUsers
+      ? { ...member, username: ada, orgMembershipStatus: "ACTIVE", roles: [], userId: unknownId }
+      : { ...member, username: ada, orgMembershipStatus: "PENDING", roles: [], invitationId: unknownId };
+    expect(await fixture.list()).toEqual({ people: [person, person], unusable: [] });
+  });
+
+  test.each(USABLE)("accepts an entry with %s as it is", async (_, invitation, user, access) => {
+    await using fixture = await setUp();
+    fixture.organization.invite(ada);
+    fixture.organization.rewrite(ada, (view) => ({ ...view, ...(isUsers ? user : invitation) }));
+
+    const person = { username: ada, ...member, ...access };
+    expect(await fixture.list()).toMatchObject({ people: [person], unusable: [] });
+  });
+
+  test.each(UNUSABLE)("skips an entry with %s, and no other", async (_, invitation, user, property) => {
+    await using fixture = await setUp();
+    const stored = fixture.organization.invite(ada);
+    fixture.organization.invite(bob);
+    const changes = isUsers ? user : invitation;
+    fixture.organization.rewrite(ada, (view) => ({ ...view, ...changes }));
+
+    const { people, unusable } = await fixture.list();
+
+    expect(people.map(({ username }) => username)).toEqual([bob]);
+    const [id] = Object.values(fixture.idsOf(stored));
+    const { username, ...entry } = { username: ada as string | null, id, ...changes };
+    const reason = expect.stringMatching(new RegExp(`${property}\\b.* is missing`));
+    expect(unusable).toEqual([{ username: username ?? undefined, id: entry.id, reason }]);
+  });
+
+  test.each<[what: string, access: PartialAccess, invitesBody: object]>([
+    ["everything", full, full],
+    ["empty lists", member, { roles: member.roles }],
+    ["roles only", { roles: member.roles }, { roles: member.roles }],
+    ["a team", { roles: member.roles, teamIds: [team] }, { roles: member.roles, teamIds: [team] }],
+  ])("invites with %s by one request", async (_, access, invitesBody) => {
+    await using fixture = await setUp();
+    const { key, organization, logged, path, idsOf } = fixture;
+
+    const person = await fixture.invite(access);
+
+    const body = { username: ada, ...(isUsers ? usersBody(access) : invitesBody) };
+    expect(fixture.verified()).toEqual([logged("POST", path, isUsers ? 201 : 200, body)]);
+    const [stored] = organization.invitations;
+    expect(stored).toMatchObject({ username: ada, ...member, ...access });
     expect(person).toEqual({
       username: ada,
       orgMembershipStatus: "PENDING",
-      ...full,
-      ...idsOf(stored as StoredPerson),
+      ...member,
+      ...access,
+      ...(stored && idsOf(stored)),
       createdAt: stored?.createdAt,
       expiresAt: stored?.expiresAt,
       // Recorded: the public key, where an API key invites.
-      inviterUsername: scene.key.publicKey,
+      inviterUsername: key.publicKey,
       orgName: isUsers ? undefined : "Example",
     });
-    expect(scene.verified().map(({ method }) => method)).toEqual(["POST"]);
-    expect(scene.atlas.mails).toHaveLength(1);
+    expect(fixture.atlas.mails).toHaveLength(1);
   });
 
-  test("sends no field of an invitation that is not declared", async () => {
-    await using scene = await startScene();
+  test("returns an invitation as Atlas stores it, not as it was requested", async () => {
+    await using fixture = await setUp({ addsRoles: ["ORG_BILLING_ADMIN"], ignoresOnCreate: ["teamIds"] });
 
-    await scene.api.createOrgInvite(scene.orgId, ada, { roles: ["ORG_MEMBER"] }, noRecheck, bounds);
+    const { roles, teamIds } = await fixture.invite(full);
 
-    expect(scene.verified().map(({ body }) => body)).toEqual([
-      { username: ada, roles: isUsers ? { orgRoles: ["ORG_MEMBER"] } : ["ORG_MEMBER"] },
-    ]);
-    expect(scene.organization.invitations).toMatchObject([none]);
+    expect(roles).toEqual(["ORG_BILLING_ADMIN", "ORG_MEMBER", "ORG_READ_ONLY"]);
+    expect(teamIds).toEqual(isUsers ? full.teamIds : []);
   });
 
-  test("tells an invitation as it is, not as it was asked for", async () => {
-    await using scene = await startScene({ addsRoles: ["ORG_READ_ONLY"] });
+  test("reports a conflict with a member, and sends no e-mail", async () => {
+    for (const usersConflict of [409, 400] as const) {
+      await using fixture = await setUp({ usersConflict, secondInvite: "refuse" });
+      fixture.organization.addMember(ada);
 
-    const { roles } = await scene.api.createOrgInvite(scene.orgId, ada, none, noRecheck, bounds);
-
-    expect(roles).toEqual(["ORG_MEMBER", "ORG_READ_ONLY"]);
+      expect(isConflict(await rejection(fixture.invite()))).toBe(true);
+      expect(fixture.atlas.mails).toEqual([]);
+    }
   });
 
-  test.each([
-    ["before Atlas has done the work", { cut: "before" }],
-    ["by a proxy", { status: 502, body: "<html>" }],
-  ] as const)("sends an invitation again that was lost %s", async (_, fault) => {
-    await using scene = await startScene();
-    scene.atlas.fail({ ...fault, method: "POST" });
+  test.each<[what: string, fault: Fault]>([
+    ["whose connection breaks before Atlas has done the work", { cut: "before" }],
+    ["that a proxy answers with 502", { status: 502, body: "<html>" }],
+  ])("sends an invitation again %s", async (_, fault) => {
+    await using fixture = await setUp();
+    fixture.atlas.fail({ ...fault, method: "POST" });
 
-    await scene.api.createOrgInvite(scene.orgId, ada, none, scene.recheck, bounds);
+    await fixture.invite(member, fixture.recheck);
 
-    expect(scene.atlas.mails).toHaveLength(1);
-    expect(scene.verified().filter(({ method }) => method === "POST")).toHaveLength(2);
+    expect(fixture.atlas.mails).toHaveLength(1);
+    expect(fixture.steps().filter((step) => step.startsWith("POST"))).toHaveLength(2);
   });
 
-  test.each<[string, (deadline: Promise<void>) => Fault]>([
+  test.each<[what: string, faultUntil: (done: Promise<void>) => Fault]>([
     ["after Atlas has done the work", () => ({ cut: "after" })],
-    ["while Atlas is at work", (until) => ({ cut: "during", until })],
-    ["by a proxy, while Atlas is at work", (until) => ({ status: 504, when: "during", until })],
+    ["while Atlas does the work", (until) => ({ cut: "during", until })],
+    ["by a 504 of a proxy, while Atlas does the work", (until) => ({ status: 504, when: "during", until })],
     ["in the middle of the answer", () => ({ damage: "half body" })],
-  ])("sends no second e-mail where an invitation is lost %s", async (_, faultUntil) => {
-    await using scene = await startScene();
+  ])("sends no second e-mail where the answer is lost %s", async (_, faultUntil) => {
+    await using fixture = await setUp();
     // As long as Atlas takes for an invitation (recorded).
-    scene.atlas.fail({ ...faultUntil(scene.clock.after(358)), method: "POST" });
+    fixture.atlas.fail({ ...faultUntil(fixture.clock.after(358)), method: "POST" });
 
-    const invitation = scene.api.createOrgInvite(scene.orgId, ada, none, scene.recheck, bounds);
+    await expect(fixture.invite(member, fixture.recheck)).rejects.toThrow(StaleObservationError);
 
-    await expect(invitation).rejects.toThrow(StaleObservationError);
-    expect(scene.atlas.mails).toHaveLength(1);
-    expect(scene.verified().filter(({ method }) => method === "POST")).toHaveLength(1);
+    expect(fixture.atlas.mails).toHaveLength(1);
+    expect(fixture.steps().filter((step) => step.startsWith("POST"))).toHaveLength(1);
   });
 
-  test("does not invite who was invited while an invitation waited for the throttle", async () => {
-    await using scene = await startScene();
-    scene.atlas.fail({ method: "POST", status: 400, body: { errorCode: "RATE_LIMITED_IP" } });
-    void scene.clock.after(30_000).then(() => scene.organization.invite(ada));
+  test("does not invite a person who was invited while the request waited for the throttle", async () => {
+    await using fixture = await setUp();
+    fixture.atlas.fail({ method: "POST", status: 400, body: { errorCode: "RATE_LIMITED_IP" } });
+    void fixture.clock.after(30_000).then(() => fixture.organization.invite(ada));
 
-    const invitation = scene.api.createOrgInvite(scene.orgId, ada, none, scene.recheck, bounds);
+    await expect(fixture.invite(member, fixture.recheck)).rejects.toThrow(StaleObservationError);
 
-    await expect(invitation).rejects.toThrow(StaleObservationError);
-    expect(scene.slept()).toBe(60_000);
-    expect(scene.atlas.mails).toHaveLength(1);
+    expect(fixture.slept()).toBe(60_000);
+    expect(fixture.atlas.mails).toHaveLength(1);
+    // Other requests do not wait for the throttle of invitations.
+    await fixture.lists();
+    expect(fixture.slept()).toBe(60_000);
   });
 
-  test("lets nobody wait for the throttle who sends no e-mail", async () => {
-    await using scene = await startScene();
-    scene.atlas.fail({ method: "POST", status: 400, body: { errorCode: "RATE_LIMITED_IP" } });
-    await scene.api.createOrgInvite(scene.orgId, bob, none, scene.recheck, bounds);
+  const { groupRoleAssignments } = full;
+  test.each<[what: string, change: PartialAccess, invitesBody: object, body: object]>([
+    // v1.0 documents the roles as required.
+    ["the roles", { roles: ["ORG_OWNER"] }, { roles: ["ORG_OWNER"] }, { roles: { orgRoles: ["ORG_OWNER"] } }],
+    ["the teams", { teamIds: [] }, { ...member, groupRoleAssignments: undefined }, { teamIds: [] }],
+    [
+      "the project roles",
+      { groupRoleAssignments },
+      { roles: member.roles, groupRoleAssignments },
+      usersBody({ roles: member.roles, groupRoleAssignments }),
+    ],
+    ["everything", full, full, usersBody(full)],
+  ])("changes %s of an invitation, and nothing else", async (_, change, invitesBody, body) => {
+    await using fixture = await setUp();
+    const { organization, path, logged, idsOf } = fixture;
+    const before = { ...member, teamIds: [team] };
+    const stored = organization.invite(ada, before);
+    const [id] = Object.values(idsOf(stored));
 
-    await scene.listings();
+    const person = await fixture.update({ username: ada, ...idsOf(stored), roles: member.roles }, change);
 
-    expect(scene.slept()).toBe(60_000);
-  });
-
-  test.each([
-    ["roles", { roles: ["ORG_OWNER"] }],
-    ["teams", { teamIds: [] }],
-    ["project roles", { groupRoleAssignments: [] }],
-    ["everything", { roles: ["ORG_OWNER"], teamIds: [], groupRoleAssignments: [] }],
-  ])("changes the %s of an invitation, and nothing else", async (_, change) => {
-    await using scene = await startScene();
-    const stored = scene.organization.invite(ada, full);
-    const invitee = { username: ada, ...idsOf(stored), roles: full.roles };
-
-    const person = await scene.api.updateOrgInvite(scene.orgId, invitee, change, bounds);
-
-    expect(person).toMatchObject({ username: ada, ...full, ...change, ...idsOf(stored) });
-    expect(scene.organization.invitations).toMatchObject([
-      { ...full, ...change, createdAt: stored.createdAt },
+    expect(person).toMatchObject({ username: ada, ...before, ...change, ...idsOf(stored) });
+    const { createdAt } = stored;
+    expect(organization.invitations).toMatchObject([{ ...before, ...change, createdAt }]);
+    expect(fixture.atlas.mails).toHaveLength(1);
+    const sent = JSON.parse(JSON.stringify(isUsers ? body : invitesBody));
+    expect(fixture.verified()).toEqual([
+      ...(isUsers ? [logged("GET", `${path}/${id}`, 200)] : []),
+      logged("PATCH", `${path}/${id}`, 200, sent),
     ]);
-    expect(scene.atlas.mails).toHaveLength(1);
   });
 
   test("cancels an invitation by a request without a body", async () => {
-    await using scene = await startScene();
-    const stored = scene.organization.invite(ada);
-    const invitee = { username: ada, ...idsOf(stored), roles: none.roles };
+    await using fixture = await setUp();
+    const { organization, path, logged, idsOf } = fixture;
+    const stored = organization.invite(ada);
+    const [id] = Object.values(idsOf(stored));
+    const invitee = { username: ada, ...idsOf(stored), roles: member.roles };
 
-    expect(await scene.api.deleteOrgInvite(scene.orgId, invitee, bounds)).toBe(true);
+    expect(await fixture.remove(invitee)).toBe(true);
 
-    expect(scene.organization.users).toEqual([]);
-    expect(scene.verified().at(-1)).toMatchObject({ method: "DELETE", status: 204 });
-    expect(scene.verified().at(-1)?.body).toBeUndefined();
+    expect(organization.users).toEqual([]);
+    expect(fixture.verified().at(-1)).toEqual(logged("DELETE", `${path}/${id}`, 204));
+    expect(fixture.verified()).toHaveLength(isUsers ? 2 : 1);
   });
 
-  test("cannot address an invitation of which it knows no id of its own, and sends nothing then", async () => {
-    await using scene = await startScene();
-    const { invitationId, userId } = scene.organization.invite(ada);
-    const invitee = { username: ada, roles: none.roles, ...(isUsers ? { invitationId } : { userId }) };
+  // The page of v1.0 says that it returns an empty JSON document.
+  test("accepts an empty document as the answer to a cancellation", async () => {
+    await using fixture = await setUp();
+    const stored = fixture.organization.invite(ada);
+    fixture.atlas.fail({ method: "DELETE", status: 200, body: {} });
 
-    expect(await scene.api.updateOrgInvite(scene.orgId, invitee, full, bounds)).toBeUndefined();
-    expect(await scene.api.deleteOrgInvite(scene.orgId, invitee, bounds)).toBeUndefined();
+    const invitee = { username: ada, ...fixture.idsOf(stored), roles: member.roles };
+    expect(await fixture.remove(invitee)).toBe(true);
+  });
 
-    expect(scene.atlas.requests).toEqual([]);
-    expect(scene.organization.invitations).toMatchObject([none]);
+  test("sends nothing about an invitation of which it knows no id of its own", async () => {
+    await using fixture = await setUp();
+    const { invitationId, userId } = fixture.organization.invite(ada);
+    const invitee = { username: ada, roles: member.roles, ...(isUsers ? { invitationId } : { userId }) };
+
+    expect(await fixture.update(invitee)).toBeUndefined();
+    expect(await fixture.remove(invitee)).toBeUndefined();
+
+    expect(fixture.atlas.requests).toEqual([]);
+    expect(fixture.organization.invitations).toMatchObject([member]);
   });
 
   test.each(["documented", 400, 404, "bare"] as const)(
-    "leaves alone who has accepted or is gone, where Atlas answers as %s",
+    "changes nobody who has accepted or is gone, where the answer is %s",
     async (goneAnswer) => {
-      await using scene = await startScene({ goneAnswer });
-      const stored = scene.organization.invite(ada);
-      scene.organization.accept(ada);
+      await using fixture = await setUp({ goneAnswer });
+      const stored = fixture.organization.invite(ada);
+      fixture.organization.accept(ada);
 
-      for (const ids of [idsOf(stored), { invitationId: somebody, userId: somebody }]) {
-        const invitee = { username: ada, ...ids, roles: none.roles };
-        expect(await scene.api.updateOrgInvite(scene.orgId, invitee, full, bounds)).toBeUndefined();
-        expect(await scene.api.deleteOrgInvite(scene.orgId, invitee, bounds)).toBeUndefined();
+      for (const ids of [fixture.idsOf(stored), { invitationId: unknownId, userId: unknownId }]) {
+        const invitee = { username: ada, ...ids, roles: member.roles };
+        expect(await fixture.update(invitee)).toBeUndefined();
+        expect(await fixture.remove(invitee)).toBeUndefined();
       }
 
-      expect(scene.organization.users).toMatchObject([{ username: ada, status: "ACTIVE", ...none }]);
+      expect(fixture.organization.users).toMatchObject([{ username: ada, status: "ACTIVE", ...member }]);
     },
   );
-
-  test("changes and removes a member", async () => {
-    await using scene = await startScene();
-    const { userId } = scene.organization.addMember(ada);
-    const member = { username: ada, userId, orgMembershipStatus: "ACTIVE", ...none };
-
-    expect(await scene.api.updateMember(scene.orgId, member, full, bounds)).toMatchObject(full);
-    expect(scene.organization.find(ada)).toMatchObject({ status: "ACTIVE", ...full });
-    expect(await scene.api.removeMember(scene.orgId, member, bounds)).toBe(true);
-    expect(scene.organization.users).toEqual([]);
-
-    const users = `/api/atlas/v2/orgs/${scene.orgId}/users/${userId}`;
-    expect(scene.verified().map(({ method, path }) => [method, path])).toEqual([
-      ["PATCH", users],
-      ["DELETE", users],
-    ]);
-  });
 
   test.each([
     [401, "UNEXPECTED_ERROR"],
@@ -443,87 +410,123 @@ describe.each<InvitationsApiVersion>(["v1.0", "v2", "users"])("the API of invita
     [404, "GROUP_NOT_FOUND"],
     [410, "VERSION_GONE"],
     [501, "UNEXPECTED_ERROR"],
-  ])("takes nobody for gone where Atlas answers %i %s", async (status, errorCode) => {
-    await using scene = await startScene();
-    const ids = { username: ada, invitationId: somebody, userId: somebody };
-    const invitee = { ...ids, orgMembershipStatus: "ACTIVE", ...none };
+  ])("throws for %i %s, whatever the request", async (status, errorCode) => {
+    await using fixture = await setUp();
+    const invitee = { username: ada, invitationId: unknownId, userId: unknownId, roles: member.roles };
     const body = { error: status, errorCode, detail: "No." };
-    scene.atlas.fail({ status, body, times: Number.POSITIVE_INFINITY });
+    fixture.atlas.fail({ status, body, times: Number.POSITIVE_INFINITY });
 
     const requests: Promise<unknown>[] = [
-      scene.listings(),
-      scene.api.createOrgInvite(scene.orgId, ada, full, noRecheck, bounds),
-      scene.api.updateOrgInvite(scene.orgId, invitee, full, bounds),
-      scene.api.deleteOrgInvite(scene.orgId, invitee, bounds),
-      scene.api.updateMember(scene.orgId, invitee, full, bounds),
-      scene.api.removeMember(scene.orgId, invitee, bounds),
+      fixture.lists(),
+      fixture.invite(full),
+      fixture.update(invitee),
+      fixture.remove(invitee),
     ];
     for (const error of await Promise.all(requests.map(rejection))) {
-      expect(error).toMatchObject({ name: "AtlasApiError", status, errorCode });
+      expect(error).toMatchObject({ kind: "api", status, errorCode });
     }
   });
 
-  test("takes nobody for gone in an organization that does not exist, or is another's", async () => {
-    await using scene = await startScene();
-    const invitee = { username: ada, invitationId: somebody, userId: somebody, roles: none.roles };
+  test("throws for an organization that does not exist, or that belongs to another account", async () => {
+    await using fixture = await setUp();
+    const invitee = { username: ada, invitationId: unknownId, userId: unknownId, roles: member.roles };
+    const removeFrom = (orgId: string) => fixture.api.deleteOrgInvite(orgId, invitee, bounds);
 
-    const strange = scene.api.deleteOrgInvite("000000000000000000000000", invitee, bounds);
-    const foreign = scene.api.deleteOrgInvite(scene.atlas.addOrganization().id, invitee, bounds);
-
-    expect(await rejection(strange)).toMatchObject({ status: 404, errorCode: "ORG_NOT_FOUND" });
-    expect(await rejection(foreign)).toMatchObject({ status: 401, errorCode: "USER_CANNOT_ACCESS_ORG" });
+    const missing = await rejection(removeFrom("000000000000000000000000"));
+    expect(missing).toMatchObject({ status: 404, errorCode: "ORG_NOT_FOUND" });
+    const foreign = await rejection(removeFrom(fixture.atlas.addOrganization().id));
+    expect(foreign).toMatchObject({ status: 401, errorCode: "USER_CANNOT_ACCESS_ORG" });
   });
 
-  test.each([401, 403] as const)(
-    "shows everybody to a key that may only read, by %i",
-    async (notOwnerAnswer) => {
-      for (const notOwnerCode of ["NOT_ORG_OWNER", "USER_UNAUTHORIZED"] as const) {
-        await using scene = await startScene({ notOwnerAnswer, notOwnerCode });
-        scene.organization.invite(ada);
-        scene.organization.addMember(bob);
-        const key = scene.atlas.addApiKey({ organization: scene.organization, roles: ["ORG_READ_ONLY"] });
-        const api = invitationsApiOf(generation, scene.connectedBy(key), scene.clock);
+  test.each([
+    [401, "NOT_ORG_OWNER"],
+    [403, "USER_UNAUTHORIZED"],
+  ] as const)(
+    "lists everyone to a key that may only read, and throws its %i %s for a change",
+    async (status, code) => {
+      await using fixture = await setUp({ notOwnerAnswer: status, notOwnerCode: code });
+      const { organization, orgId } = fixture;
+      organization.invite(ada);
+      organization.addMember(bob);
+      const key = fixture.atlas.addApiKey({ organization, roles: ["ORG_READ_ONLY"] });
+      const api = fixture.apiOf(fixture.connectedBy(key));
 
-        const listings = await scene.listings(api);
+      const { invitations, users } = await fixture.lists(api);
 
-        const people = listings.flatMap(({ people }) => people);
-        expect(people.map((person) => [person.username, person.orgMembershipStatus])).toEqual([
-          [ada, "PENDING"],
-          [bob, "ACTIVE"],
-        ]);
-        const [invitee] = people as [Person];
-        const writes: Promise<unknown>[] = [
-          api.createOrgInvite(scene.orgId, "eve@example.com", none, noRecheck, bounds),
-          api.updateOrgInvite(scene.orgId, invitee, full, bounds),
-          api.deleteOrgInvite(scene.orgId, invitee, bounds),
-        ];
-        for (const error of await Promise.all(writes.map(rejection))) {
-          expect(error).toMatchObject({ status: notOwnerAnswer, errorCode: notOwnerCode });
-          expect(error.message).toContain("needs the role Organization Owner in this organization");
-        }
-        expect(scene.organization.users).toMatchObject([none, none]);
-        expect(scene.atlas.mails).toHaveLength(1);
+      const people = [...(invitations?.people ?? []), ...users.people];
+      expect(people.map((person) => [person.username, person.orgMembershipStatus])).toEqual([
+        [ada, "PENDING"],
+        [bob, "ACTIVE"],
+      ]);
+      const [invitee] = people as [Person];
+      const writes: Promise<unknown>[] = [
+        api.createOrgInvite(orgId, "eve@example.com", member, noRecheck, bounds),
+        fixture.update(invitee, full, api),
+        fixture.remove(invitee, api),
+      ];
+      for (const error of await Promise.all(writes.map(rejection))) {
+        expect(error).toMatchObject({ kind: "api", status, errorCode: code });
       }
+      expect(organization.users).toMatchObject([member, member]);
+      expect(fixture.atlas.mails).toHaveLength(1);
     },
   );
 
   test.each(["..", "", "../users"])("puts no %j in place of an id into a path", async (id) => {
-    await using scene = await startScene();
-    scene.organization.invite(ada);
-    scene.organization.addMember(bob);
-    for (const username of [ada, bob, "eve@example.com"]) {
-      scene.organization.rewrite(username, (view) => ({ ...view, id }));
+    await using fixture = await setUp();
+    fixture.organization.invite(ada);
+    for (const username of [ada, bob]) {
+      fixture.organization.rewrite(username, (view) => ({ ...view, id }));
     }
 
-    const listings = await scene.listings();
-    expect(listings.flatMap(({ people }) => people)).toEqual([]);
-    expect(new Set(listings.flatMap(({ unusable }) => unusable.map(({ username }) => username)))).toEqual(
-      new Set([ada, bob]),
-    );
-
-    const invitation = scene.api.createOrgInvite(scene.orgId, "eve@example.com", none, noRecheck, bounds);
+    expect(await fixture.list()).toMatchObject({ people: [], unusable: [{ username: ada }] });
+    const invitation = fixture.api.createOrgInvite(fixture.orgId, bob, member, noRecheck, bounds);
     const error = await rejection(invitation);
-    expect(error.message).toContain("its id is missing or of another kind");
+    expect(error.message).toContain("its property id is missing");
     expect(isUnreadableSuccess(error)).toBe(true);
+  });
+});
+
+describe.each(["v1.0", "v2"] as const)("the invitations of the %s API", (version) => {
+  test("are expired, and not changed, where Atlas still lists them after their expiry", async () => {
+    await using fixture = await invitationsFixture(version, { listsExpired: true });
+    const { api, orgId, organization, clock } = fixture;
+    const { invitationId, expiresAt } = organization.invite(ada);
+    const statuses = () =>
+      api.lookUp(async ({ invitations }) => {
+        const { people = [] } = (await invitations?.(orgId, bounds)) ?? {};
+        return people.map((person) => [person.orgMembershipStatus, person.expiresAt]);
+      });
+
+    clock.pass(30 * 24 * 3_600_000 - 1);
+    expect(await statuses()).toEqual([["PENDING", expiresAt]]);
+    clock.pass(1);
+    expect(await statuses()).toEqual([["INVITATION_EXPIRED", expiresAt]]);
+
+    const invitee = { username: ada, invitationId, roles: member.roles };
+    expect(await api.updateOrgInvite(orgId, invitee, full, bounds)).toBeUndefined();
+    expect(fixture.verified().at(-1)).toMatchObject({ method: "PATCH", errorCode: "ALREADY_EXPIRED" });
+  });
+
+  test("are rejected to a key that may only read, in its organization, until it has the role", async () => {
+    await using fixture = await invitationsFixture(version);
+    const { atlas, organization, orgId, path } = fixture;
+    organization.invite(ada);
+    const key = atlas.addApiKey({ organization, roles: ["ORG_READ_ONLY"] });
+    const api = fixture.apiOf(fixture.connectedBy(key));
+    const list = () => api.lookUp(async ({ invitations }) => invitations?.(orgId, bounds));
+    // The list of users has no invitation id.
+    const invitee = { username: ada, userId: unknownId, roles: member.roles };
+    const remove = (from = orgId) => api.deleteOrgInvite(from, invitee, bounds);
+
+    expect(await list()).toEqual({ people: [], unusable: [] });
+    const again = list();
+    expect(await rejection(remove())).toMatchObject({ status: 401, errorCode: "NOT_ORG_OWNER", path });
+    await again;
+    expect(await remove(atlas.addOrganization().id)).toBeUndefined();
+
+    key.roles = ["ORG_OWNER"];
+    expect((await list())?.people).toHaveLength(1);
+    expect(await remove()).toBeUndefined();
   });
 });
