@@ -1,5 +1,5 @@
 import { AtlasError, asSentence } from "../atlas/errors.ts";
-import type { LifecycleRow, Operation, Status } from "./membership.ts";
+import type { LifecycleRow, Operation } from "./membership.ts";
 import type { OrgInvitationState } from "./org-invitation-state.ts";
 
 /** Why an operation of the lifecycle failed. */
@@ -26,14 +26,11 @@ export class RefusedError extends LifecycleError {
   override readonly name = "RefusedError";
   readonly operation: Operation;
   readonly row: LifecycleRow;
-  /** What the state said about the invitation. */
-  readonly status: Status | undefined;
 
-  constructor(message: string, operation: Operation, row: LifecycleRow, status?: Status) {
+  constructor(message: string, operation: Operation, row: LifecycleRow) {
     super("refused", message);
     this.operation = operation;
     this.row = row;
-    this.status = status;
   }
 }
 

@@ -246,7 +246,7 @@ export class Lifecycle {
       const step = LIFECYCLE[row][operation];
       if (step === "refuse") {
         const text = refusal(operation, row, { ...person, ...subjectOf(inputs) }, state?.status);
-        throw new RefusedError(text, operation, row, state?.status);
+        throw new RefusedError(text, operation, row);
       }
       if (step === "invite" || !person) {
         const invitation = await this.#invite(inputs, isLastLookup, bounds);

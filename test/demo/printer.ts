@@ -9,23 +9,20 @@ export function line(text = ""): void {
   process.stdout.write(`${text}\n`);
 }
 
-export function title(text: string): void {
-  line(styleText("bold", text));
-}
+export const title = (text: string) => line(styleText("bold", text));
 
 /** A remark about the demo itself. */
-export function note(text: string): void {
-  line(styleText("dim", text));
-}
+export const note = (text: string) => line(styleText("dim", text));
 
-export function chapter(number: number, title: string, text: string): void {
+export const chapter = (number: number, title: string, text: string) =>
   line(`\n${styleText(["bold", "cyan"], `${number}. ${title}`)}\n${text}`);
-}
 
 /** A change in Atlas without Pulumi. */
-export function event(text: string): void {
-  line(`  ${styleText("magenta", "*")} ${text}`);
-}
+export const event = (text: string) => line(`  ${styleText("magenta", "*")} ${text}`);
+
+export const proof = (text: string) => line(`${styleText("green", "✓")} ${text}`);
+
+export const failure = (text: string) => line(`\n${styleText(["bold", "red"], "✗")} ${text}`);
 
 export function command(command: string, env: Record<string, string> = {}): void {
   const settings = Object.entries(env).map(([name, value]) => `${name}=${value} `);
@@ -44,12 +41,4 @@ export function requests(requests: readonly LoggedRequest[], mails: readonly { u
   for (const text of requestLines(requests)) output(text);
   const recipients = mails.map(({ username }) => username).sort();
   if (recipients.length > 0) line(`${styleText("yellow", "and sent an e-mail to")} ${recipients.join(", ")}`);
-}
-
-export function proof(text: string): void {
-  line(`${styleText("green", "✓")} ${text}`);
-}
-
-export function failure(text: string): void {
-  line(`\n${styleText(["bold", "red"], "✗")} ${text}`);
 }

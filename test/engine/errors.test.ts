@@ -1,35 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { lineWith, PHRASES } from "../support/message-phrases.ts";
-import { answered, V1, withChallenge } from "./expected-requests.ts";
+import { answered, withChallenge } from "./expected-requests.ts";
 import { ADA, ALAN, afterCreating, DESTROY, GRACE, keyEnv, UP } from "./invitation-stack.ts";
 import { startStack } from "./start-stack.ts";
 
 describe.concurrent("an error", () => {
-  it("keeps the resource in the state while Atlas does not say that the invitation is gone", async () => {
-    await using stack = await startStack(V1);
-    const { atlas, organization, expected } = stack;
-    await stack.declare({ ada: {} });
-    await stack.run(UP);
-    const invited = stack.person(ADA);
-    organization.cancel(ADA);
-
-    const [invites = "", users = ""] = expected.findOther;
-    atlas.fail({ path: /\/users\?/, status: 501 });
-    const unknown = await stack.fail(DESTROY);
-    expect(unknown.requests).toEqual(
-      withChallenge(expected.cancelGone(invited, 400), [invites, answered(users, 501)]),
-    );
-    expect(unknown.diagnostics.ada).toMatch(
-      lineWith("error: ", ADA, organization.id, PHRASES.unknownMembership, "answered 501"),
-    );
-    expect(await stack.outputs("ada")).toBeDefined();
-
-    atlas.settings.goneAnswer = "bare";
-    const destroyed = await stack.run(DESTROY);
-    expect(destroyed.requests).toEqual(withChallenge(expected.cancelGone(invited, 404), expected.findOther));
-    expect(await stack.resources()).toEqual({});
-  });
-
   it("names the source of a wrong key, and the role that a key lacks, which a preview does not need", async () => {
     await using stack = await startStack();
     const { atlas, organization, expected, key } = stack;
@@ -85,11 +60,6 @@ describe.concurrent("an error", () => {
       "username",
     ]);
 
-    await stack.declare({ ada: { username: null }, grace: { username: null } });
-    const missing = await stack.fail("preview");
-    expect(missing.output).toContain("username");
-    expect(missing.output).not.toContain(PHRASES.declaredTwice);
-
     const groupRoleAssignments = [{ groupId: unknown(id), roles: [unknown("GROUP_OWNER")] }];
     await stack.declare({
       ada: {},
@@ -104,7 +74,7 @@ describe.concurrent("an error", () => {
     });
     const planned = await stack.run("preview");
     expect(planned.output).toContain("+ 4 to create");
-    expect([...wrong.requests, ...missing.requests, ...planned.requests]).toEqual([]);
+    expect([...wrong.requests, ...planned.requests]).toEqual([]);
 
     const { requests } = await stack.run(UP);
     expect(requests).toEqual(

@@ -18,8 +18,6 @@ export interface ExpectedRequests {
   cancel: (person: Person) => string[];
   /** Tries to cancel an invitation that was accepted. */
   cancelAccepted: (person: Person) => string[];
-  /** Tries to cancel an invitation that does not exist any more. */
-  cancelGone: (person: Person, status: number) => string[];
   changeMember: (person: Person) => string[];
   removeMember: (person: Person) => string[];
 }
@@ -41,7 +39,6 @@ export const USERS: ApiVersion = {
       change: (person) => [`${find(person)} 200`, `PATCH ${user(id, person)} 200`],
       cancel: (person) => [`${find(person)} 200`, `DELETE ${user(id, person)} 204`],
       cancelAccepted: (person) => [`${find(person)} 200`],
-      cancelGone: (person) => [`${find(person)} 404`],
       ...memberRequests(id),
     };
   },
@@ -62,7 +59,6 @@ function invitesVersion(name: string, root: string): ApiVersion {
         change: (person) => [`PATCH ${one(person)} 200`],
         cancel: (person) => [`DELETE ${one(person)} 204`],
         cancelAccepted: (person) => [`DELETE ${one(person)} 400`],
-        cancelGone: (person, status) => [`DELETE ${one(person)} ${status}`],
         ...memberRequests(id),
       };
     },

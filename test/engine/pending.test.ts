@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { lineWith, PHRASES } from "../support/message-phrases.ts";
-import { API_VERSIONS, USERS, unordered, V1, withChallenge } from "./expected-requests.ts";
+import { API_VERSIONS, unordered, V1, withChallenge } from "./expected-requests.ts";
 import { ADA, DESTROY, GRACE, REFRESH, UP } from "./invitation-stack.ts";
 import { startStack } from "./start-stack.ts";
 
@@ -63,10 +62,6 @@ describe.concurrent("a pending invitation", () => {
     expect(planned.output).toContain('~ [0]: "ORG_OWNER" => "ORG_MEMBER"');
     expect(planned.requests).toEqual(withChallenge(expected.findOther));
 
-    await stack.declare({ ada: {}, grace: { roles: ["ORG_OWNER"] } });
-    expect((await stack.fail(UP)).diagnostics.grace).toMatch(lineWith(GRACE, PHRASES.invitationGone));
-
-    await stack.declare({ ada: {}, grace: {} });
     const refreshed = await stack.run(REFRESH);
     expect(refreshed.output).toContain("[diff: ~roles]");
     const resources = await stack.resources();
@@ -80,36 +75,5 @@ describe.concurrent("a pending invitation", () => {
     expect(stack.person(ADA)).toEqual(ada);
     expect(stack.person(GRACE)).toMatchObject({ status: "PENDING" });
     expect(stack.person(GRACE).invitationId).not.toBe(grace.invitationId);
-  });
-
-  it("is updated and cancelled by the users API once Atlas retires the version that sent it", async () => {
-    await using stack = await startStack(V1);
-    const { atlas, organization } = stack;
-    const expected = USERS.requests(organization);
-    await stack.declare({ ada: {}, grace: {} });
-    await stack.run(UP);
-    const [ada, grace] = [stack.person(ADA), stack.person(GRACE)];
-    const invites = `/api/atlas/v1.0/orgs/${organization.id}/invites`;
-    atlas.sunset();
-
-    await stack.declare({ ada: {} });
-    const removed = await stack.run(UP);
-    const gone = [`DELETE ${invites}/${grace.invitationId} 410`];
-    expect(removed.requests).toEqual(withChallenge(gone, expected.findInvited, expected.cancel(grace)));
-    expect(removed.diagnostics).toEqual({
-      "people-dev": expect.stringMatching(lineWith(PHRASES.retired, "v1.0", "users API")),
-    });
-
-    const refreshed = await stack.run(REFRESH);
-    expect(refreshed.requests).toEqual(withChallenge([`GET ${invites} 410`], expected.findInvited));
-    expect(await stack.outputs("ada")).toMatchObject({ status: "PENDING", userId: ada.userId });
-
-    await stack.declare({ ada: { roles: ["ORG_OWNER"] } });
-    expect((await stack.run(UP)).requests).toEqual(
-      withChallenge([`PATCH ${invites}/${ada.invitationId} 410`], expected.change(ada)),
-    );
-    expect(organization.users).toEqual([{ ...ada, roles: ["ORG_OWNER"] }]);
-    await stack.run(DESTROY);
-    expect(organization.users).toEqual([]);
   });
 });

@@ -23,13 +23,8 @@ describe("a host that the engine interrupts", () => {
     await using fixture = await startHost({
       settings: (atlas, { organization }) => {
         const { clientId, clientSecret } = atlas.addServiceAccount({ organization });
-        return {
-          env: {
-            MONGODB_ATLAS_BASE_URL: atlas.url,
-            MONGODB_ATLAS_CLIENT_ID: clientId,
-            MONGODB_ATLAS_CLIENT_SECRET: clientSecret,
-          },
-        };
+        const credentials = { MONGODB_ATLAS_CLIENT_ID: clientId, MONGODB_ATLAS_CLIENT_SECRET: clientSecret };
+        return { env: { MONGODB_ATLAS_BASE_URL: atlas.url, ...credentials } };
       },
     });
     await fixture.host.create(fixture.inputs());
@@ -60,8 +55,6 @@ describe("an unexpected error", () => {
     };
     expect(await messages("string@example.com")).toEqual(["a string"]);
     expect(await messages("undefined@example.com")).toEqual(["undefined"]);
-    expect(await messages("number@example.com")).toEqual(["42"]);
-    expect(await messages("object@example.com")).toHaveLength(1);
     expect(await messages("bare@example.com")).toHaveLength(1);
     expect(await messages("bug@example.com")).toEqual(["a bug"]);
     expect(fixture.requests()).toEqual([]);

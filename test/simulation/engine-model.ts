@@ -59,7 +59,10 @@ export function argsOf({ inputs, stored }: Operation): Properties {
   return (inputs ?? stored) as Properties;
 }
 
-export type OperationResult = { error: unknown } | { result: unknown };
+/** What the provider answers to an operation. */
+export type Result = { id?: string; inputs?: Properties; outs?: Properties; props?: Properties };
+
+export type OperationResult = { error: unknown } | { result: Result };
 
 const operations = new AsyncLocalStorage<Operation>();
 
@@ -175,31 +178,20 @@ export class EngineModel {
    */
   async #refreshAll(options: CommandOptions): Promise<void> {
     const store: (() => void)[] = [];
-    const resources = [
-      ...[...this.stack].map(([name, old]) => {
-        const keep = (now: Resource) => this.stack.set(name, now);
-        return { name, old, keep, drop: () => this.stack.delete(name) };
-      }),
-      ...[...this.pendingDeletes].map((replaced) => {
-        const keep = (now: Resource) => Object.assign(replaced, { old: now });
-        return { ...replaced, keep, drop: () => this.pendingDeletes.delete(replaced) };
-      }),
-    ].filter(({ name, old }) => options.isTarget(name) && !old.pendingReplacement);
-    const refresh = async ({ name, old, keep, drop }: (typeof resources)[number]) => {
+    const resources = this.#stored(options).filter(({ old }) => !old.pendingReplacement);
+    const toTheEnd = { ...options, continueOnError: true };
+    await this.#inParallel(toTheEnd, resources, async ({ name, old, keep, drop }) => {
       const now = await this.#read(name, old);
       if (isDeepStrictEqual(now, old)) return;
       this.#outcome.changes += 1;
       store.push(() => (now ? keep(now) : drop()));
-    };
-    await this.#inParallel({ ...options, continueOnError: true }, resources, refresh);
+    });
     for (const result of store) result();
   }
 
   /** step.go, RefreshStep.Apply. */
   async #read(name: string, old: Resource): Promise<Resource | undefined> {
-    const read = await this.#call({ kind: "read", resource: name, ...storedOf(old) }, (provider) =>
-      provider.read(old.id, structuredClone(old.outputs)),
-    );
+    const read = await this.#call({ kind: "read", resource: name, ...storedOf(old) }, old.id, old.outputs);
     if (!read.id) return undefined;
     const now = {
       id: checkedId(read.id),
@@ -243,9 +235,7 @@ export class EngineModel {
     if (!hasChanges && !old.initErrors) return async () => {};
     return async () => {
       const operation = { kind: "update", resource: name, inputs, ...storedOf(old) } as const;
-      const { outs } = await this.#call(operation, (provider) =>
-        provider.update(old.id, structuredClone(old.outputs), structuredClone(inputs)),
-      );
+      const { outs } = await this.#call(operation, old.id, old.outputs, inputs);
       this.stack.set(name, { id: old.id, inputs, outputs: received(outs ?? {}, inputs) });
     };
   }
@@ -267,9 +257,7 @@ export class EngineModel {
       if (old && !deletesFirst) this.pendingDeletes.add({ name, old, reason });
     };
     try {
-      const { id, outs } = await this.#call({ kind: "create", resource: name, inputs }, (provider) =>
-        provider.create(structuredClone(inputs)),
-      );
+      const { id, outs } = await this.#call({ kind: "create", resource: name, inputs }, inputs);
       isCreated({ id: checkedId(id), inputs, outputs: received(outs ?? {}, inputs) });
     } catch (error) {
       // After a partial failure, the resource is stored with the properties of the error (grpcResponseFromError).
@@ -285,33 +273,40 @@ export class EngineModel {
 
   /** Deletes replaced and undeclared resources together (deployment_executor.go, performPostSteps). */
   async #deleteAll(options: CommandOptions, isUndeclared: (name: string) => boolean): Promise<void> {
-    const undeclared = [...this.stack].filter(([name]) => isUndeclared(name) && options.isTarget(name));
-    const replaced = [...this.pendingDeletes].filter(({ name }) => options.isTarget(name));
-    const deletions = [
-      ...undeclared.map(([name, old]) => async () => {
-        if (!old.pendingReplacement) await this.#delete(name, old, "undeclared");
-        this.stack.delete(name);
-      }),
-      ...replaced.map((pendingDelete) => async () => {
-        await this.#delete(pendingDelete.name, pendingDelete.old, pendingDelete.reason);
-        this.pendingDeletes.delete(pendingDelete);
-      }),
-    ];
-    await this.#inParallel(options, deletions, (deletion) => deletion());
+    const resources = this.#stored(options);
+    const deletions = resources.filter(({ name, reason }) => reason !== "undeclared" || isUndeclared(name));
+    await this.#inParallel(options, deletions, async ({ name, old, reason, drop }) => {
+      if (reason !== "undeclared" || !old.pendingReplacement) await this.#delete(name, old, reason);
+      drop();
+    });
   }
 
-  #delete(name: string, old: Resource, reason: DeleteReason): Promise<void> {
-    const operation = { kind: "delete", resource: name, ...storedOf(old), reason } as const;
-    return this.#call(operation, (provider) => provider.delete(old.id, structuredClone(old.outputs)));
+  /** The targets that are in the state, declared or replaced, with the functions that store a change of them. */
+  #stored({ isTarget }: CommandOptions) {
+    const current = [...this.stack].map(([name, old]) => {
+      const keep = (now: Resource): unknown => this.stack.set(name, now);
+      return { name, old, reason: "undeclared" as DeleteReason, keep, drop: () => this.stack.delete(name) };
+    });
+    const replaced = [...this.pendingDeletes].map((one) => {
+      const keep = (now: Resource): unknown => Object.assign(one, { old: now });
+      return { ...one, keep, drop: () => this.pendingDeletes.delete(one) };
+    });
+    return [...current, ...replaced].filter(({ name }) => isTarget(name));
   }
 
-  async #call<Result>(operation: Operation, run: (provider: Provider) => Promise<Result>): Promise<Result> {
+  #delete(name: string, old: Resource, reason: DeleteReason): Promise<Result> {
+    return this.#call({ kind: "delete", resource: name, ...storedOf(old), reason }, old.id, old.outputs);
+  }
+
+  async #call(operation: Operation, ...values: unknown[]): Promise<Result> {
     const { processOf, onBegin, onEnd } = this.#options;
     const { provider, killed } = processOf(operation.resource);
+    const method = provider[operation.kind] as (...values: unknown[]) => Promise<Result>;
     onBegin(operation);
     if (operation.kind !== "read") this.#outcome.changes += 1;
     try {
-      const result = await Promise.race([operations.run(operation, () => run(provider)), killed]);
+      const running = operations.run(operation, () => method(...structuredClone(values)));
+      const result = (await Promise.race([running, killed])) ?? {};
       onEnd(operation, { result });
       return result;
     } catch (error) {

@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
-import { connectionError, type HttpRequest, type HttpResponse } from "./process-stubs.ts";
+import type { ReceivedRequest } from "../support/simulated-atlas/api.ts";
+import { connectionError, type HttpResponse } from "./process-stubs.ts";
 
 /** When a request fails: before Atlas carries it out, while Atlas does (which goes on), or after. */
 export type When = "before" | "during" | "after";
@@ -65,7 +66,7 @@ export function isRecoverable({ kind }: Fault): boolean {
 }
 
 /** Atlas throttles only invitations. */
-export function appliesTo({ kind }: Fault, { method, target }: HttpRequest): boolean {
+export function appliesTo({ kind }: Fault, { method, target }: ReceivedRequest): boolean {
   return kind !== "throttle" || (method === "POST" && !target.startsWith("/api/oauth/"));
 }
 

@@ -1,3 +1,4 @@
+import type { ReceivedRequest } from "../support/simulated-atlas/api.ts";
 import type { Organization, Person } from "../support/simulated-atlas/organization.ts";
 import {
   argsOf,
@@ -7,6 +8,7 @@ import {
   type OperationResult,
   type Program,
   type Properties,
+  type Result,
 } from "./engine-model.ts";
 import {
   mismatchWithChange,
@@ -17,7 +19,7 @@ import {
 import { KnownEdges, LIST_MAX_AGE_MS } from "./known-edges.ts";
 import { checkError } from "./lifecycle-errors.ts";
 import { personKey } from "./people.ts";
-import type { HttpRequest, HttpResponse } from "./process-stubs.ts";
+import type { HttpResponse } from "./process-stubs.ts";
 import type { SimulatedEndpoints } from "./simulated-endpoints.ts";
 
 /** `isInvited`: whether the provider received the response to an invitation that it sent. */
@@ -77,7 +79,7 @@ export class InvariantChecker {
   }
 
   /** The provider receives a response of Atlas. */
-  onResponse({ method, target }: HttpRequest, { status }: HttpResponse): void {
+  onResponse({ method, target }: ReceivedRequest, { status }: HttpResponse): void {
     const operation = currentOperation();
     const running = operation && this.#running.get(operation);
     const isInvitation = method === "POST" && target.includes("/orgs/") && status < 300;
@@ -230,9 +232,8 @@ export class InvariantChecker {
   }
 
   /** Compares the result of an operation with what Atlas has. */
-  #mismatchOf(operation: Operation, result: unknown): string | undefined {
+  #mismatchOf(operation: Operation, { id, outs, props }: Result): string | undefined {
     const { kind, inputs, stored, storedInputs } = operation;
-    const { id, outs, props } = (result ?? {}) as { id?: string; outs?: Properties; props?: Properties };
     const { settings } = this.#atlas;
     const { orgId, username } = argsOf(operation);
     const person = this.#atlas.find(orgId, { ...stored, username });

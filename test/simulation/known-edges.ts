@@ -1,7 +1,7 @@
+import type { ReceivedRequest } from "../support/simulated-atlas/api.ts";
 import type { Person } from "../support/simulated-atlas/organization.ts";
 import { currentOperation } from "./engine-model.ts";
 import { personKey } from "./people.ts";
-import type { HttpRequest } from "./process-stubs.ts";
 
 /** From the response to a look-up of one person in the users API to the request that is based on it. */
 const LOOKUP_MAX_AGE_MS = 500;
@@ -46,7 +46,7 @@ export class KnownEdges {
   }
 
   /** Atlas answers a request. The caller calls the returned function when the response is received. */
-  onAnswer({ method, target }: HttpRequest): () => void {
+  onAnswer({ method, target }: ReceivedRequest): () => void {
     const [, orgId = "", userId = ""] = /\/orgs\/(\w+)\/(?:users|invites)(?:\/(\w+))?/.exec(target) ?? [];
     const lookUp = { userId, answeredAt: this.#now(), receivedAt: Number.POSITIVE_INFINITY };
     const operation = currentOperation();

@@ -1,8 +1,8 @@
+import type { ReceivedRequest } from "../support/simulated-atlas/api.ts";
 import { type PluginProcess, ProcessKilledError } from "./engine-model.ts";
 import { appliesTo, effectOf, type Fault, WORK_MS } from "./faults.ts";
 import {
   forgetPeers,
-  type HttpRequest,
   type HttpResponse,
   listen,
   loadProvider,
@@ -67,7 +67,7 @@ export class PluginProcesses {
     forgetPeers();
   }
 
-  async #exchange(request: HttpRequest): Promise<HttpResponse> {
+  async #exchange(request: ReceivedRequest): Promise<HttpResponse> {
     const { clock, invariants, atlas, log } = this.#simulation;
     const sentAt = clock.now();
     if (!this.#isAlive) return NEVER;
@@ -105,7 +105,7 @@ export class PluginProcesses {
   }
 
   /** Applies the external changes that are due; of those for a wait, one after each wait. */
-  #applyExternalChanges(number: number, request: HttpRequest): void {
+  #applyExternalChanges(number: number, request: ReceivedRequest): void {
     const { clock, atlas } = this.#simulation;
     const hasWaited = clock.now() - this.#lastArrivedAt > MAX_PAUSE_MS;
     this.#lastArrivedAt = clock.now();
@@ -117,7 +117,7 @@ export class PluginProcesses {
     for (const { external } of due) this.#simulation.apply(external, atlas.subjectOf(request));
   }
 
-  #kill(request: HttpRequest): Promise<never> {
+  #kill(request: ReceivedRequest): Promise<never> {
     const { killed } = this.#command;
     this.#simulation.log(`!! the process is killed ${killed?.when} ${formatRequest(request)} is done`);
     this.#isAlive = false;
@@ -126,7 +126,7 @@ export class PluginProcesses {
   }
 
   /** The first fault that is due and applies to the request. */
-  #takeFault(number: number, request: HttpRequest): Fault | undefined {
+  #takeFault(number: number, request: ReceivedRequest): Fault | undefined {
     const due = this.#command.faults.find(
       ({ at, spares, fault }) => at <= number && spares !== request.method && appliesTo(fault, request),
     );
@@ -141,7 +141,7 @@ function formatFault({ times, ...fault }: Fault): string {
   return Object.values(fault).join(" ");
 }
 
-function formatRequest({ method, target, text }: HttpRequest): string {
+function formatRequest({ method, target, text }: ReceivedRequest): string {
   const username = usernameIn(text);
   const path = target
     .replace(/^\/api\/(atlas\/)?/, "")

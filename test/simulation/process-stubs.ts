@@ -1,18 +1,11 @@
 import { vi } from "vitest";
+import type { ReceivedRequest } from "../support/simulated-atlas/api.ts";
 import type { Provider } from "./engine-model.ts";
 
 /*
  * Replaces what the provider takes from its process and from other modules: undici, so that thousands of runs need no
  * sockets; the module by which the processes of a command find one another; the console and the signals.
  */
-
-export interface HttpRequest {
-  method: string;
-  /** The path with its query. */
-  target: string;
-  headers: Record<string, string>;
-  text: string;
-}
 
 export interface HttpResponse {
   status: number;
@@ -22,7 +15,7 @@ export interface HttpResponse {
 }
 
 /** Rejects with a connection error. */
-type Listener = (request: HttpRequest) => Promise<HttpResponse>;
+type Listener = (request: ReceivedRequest) => Promise<HttpResponse>;
 
 const listeners = new Map<string, Listener>();
 let originCount = 0;

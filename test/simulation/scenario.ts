@@ -9,18 +9,12 @@ const TEAMS = ["7ea000000000000000000001", "7ea000000000000000000002"];
 const PROJECTS = ["9c0000000000000000000001", "9c0000000000000000000002"];
 
 const constant = <const Value>(value: Value) => fc.constant(value);
-const roles = fc.array(fc.constantFrom("ORG_MEMBER", "ORG_OWNER", "ORG_READ_ONLY"), {
-  minLength: 1,
-  maxLength: 3,
-});
+const orgRole = fc.constantFrom("ORG_MEMBER", "ORG_OWNER", "ORG_READ_ONLY");
+const roles = fc.array(orgRole, { minLength: 1, maxLength: 3 });
 const teamIds = fc.subarray(TEAMS);
-const groupRoleAssignments = fc.array(
-  fc.record({
-    groupId: fc.constantFrom(...PROJECTS),
-    roles: fc.subarray(["GROUP_OWNER", "GROUP_READ_ONLY"], { minLength: 1 }),
-  }),
-  { maxLength: 2 },
-);
+const groupRoles = fc.subarray(["GROUP_OWNER", "GROUP_READ_ONLY"], { minLength: 1 });
+const assignment = fc.record({ groupId: fc.constantFrom(...PROJECTS), roles: groupRoles });
+const groupRoleAssignments = fc.array(assignment, { maxLength: 2 });
 const access = fc.record({ roles, teamIds, groupRoleAssignments }, { requiredKeys: [] });
 
 const declarationModel = {
@@ -45,13 +39,10 @@ export type Declaration = Generated<typeof declaration>;
 const declaration = fc.record(declarationModel);
 
 /** The arguments that a resource declares or stores about a person. */
-export type InvitationArgs = Omit<
+export type InvitationArgs = { orgId: string; username: string } & Omit<
   Declaration,
   "person" | "upperCase" | "isChanged" | "deleteBeforeReplace"
-> & {
-  orgId: string;
-  username: string;
-};
+>;
 
 /** A change of the program. `slot` is the number of a resource; "shift" renumbers all resources, as in a list. */
 export type Edit = Generated<typeof edit>;
@@ -70,16 +61,14 @@ export type Command = Generated<ReturnType<typeof commandOf>>;
 
 function commandOf(external: ReturnType<typeof externalChangeOf>, fault: ReturnType<typeof faultOf>) {
   const at = fc.nat(15);
+  const killedWhen = fc.constantFrom("before", "after");
   const externalAt = fc.record({ at: fc.oneof(at, constant("a wait")), external });
   return fc.record({
     command: fc.constantFrom(
       ...Array<"up">(6).fill("up"),
-      "up --refresh",
-      "up --refresh",
-      "refresh",
-      "refresh",
-      "destroy",
-      "destroy",
+      ...Array<"up --refresh">(2).fill("up --refresh"),
+      ...Array<"refresh">(2).fill("refresh"),
+      ...Array<"destroy">(2).fill("destroy"),
       "destroy --refresh",
     ),
     parallel: fc.constantFrom(1, 8, 3),
@@ -97,13 +86,11 @@ function commandOf(external: ReturnType<typeof externalChangeOf>, fault: ReturnT
       fc.array(externalAt, { maxLength: 8 }),
     ),
     /** The process is killed before the request is carried out, or before its response is read. */
-    killed: fc.option(fc.record({ at, when: fc.constantFrom("before", "after") }), {
-      nil: undefined,
-      freq: 3,
-    }),
+    killed: fc.option(fc.record({ at, when: killedWhen }), { nil: undefined, freq: 3 }),
   });
 }
 
+const FIELDS = ["teamIds", "groupRoleAssignments", "roles"] as const;
 const settings: fc.Arbitrary<Partial<Settings>> = fc.record(
   {
     nonces: fc.constantFrom("reusable", "once"),
@@ -114,12 +101,8 @@ const settings: fc.Arbitrary<Partial<Settings>> = fc.record(
     usersConflict: fc.constantFrom(409, 400),
     listsExpired: fc.boolean(),
     showsPendingBesideActive: fc.boolean(),
-    ignoresOnCreate: fc.subarray<Settings["ignoresOnCreate"][number]>(["teamIds", "groupRoleAssignments"]),
-    ignoresOnUpdate: fc.subarray<Settings["ignoresOnUpdate"][number]>([
-      "teamIds",
-      "groupRoleAssignments",
-      "roles",
-    ]),
+    ignoresOnCreate: fc.subarray([FIELDS[0], FIELDS[1]]),
+    ignoresOnUpdate: fc.subarray([...FIELDS]),
     omittedOnUpdate: fc.constantFrom("kept", "reset"),
     addsRoles: fc.constantFrom(["ORG_READ_ONLY"], ["ORG_MEMBER"]),
     invitationThrottle: fc.record({ limit: fc.constantFrom(3, 2), refusedCount: fc.boolean() }),

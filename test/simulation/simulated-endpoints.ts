@@ -1,12 +1,9 @@
 import type { Clock } from "../../provider/atlas/clock.ts";
-import { answerOf } from "../support/simulated-atlas/answer.ts";
-import { Api } from "../support/simulated-atlas/api.ts";
-import { Authentication } from "../support/simulated-atlas/authentication.ts";
-import { OAuthEndpoints } from "../support/simulated-atlas/oauth-endpoints.ts";
+import { bodyText } from "../support/simulated-atlas/answer.ts";
+import { Api, type ReceivedRequest } from "../support/simulated-atlas/api.ts";
 import { Organization, type Person } from "../support/simulated-atlas/organization.ts";
-import { type ServiceAccount, ServiceAccounts } from "../support/simulated-atlas/service-accounts.ts";
 import { defaultSettings, type Settings } from "../support/simulated-atlas/settings.ts";
-import type { HttpRequest, HttpResponse } from "./process-stubs.ts";
+import type { HttpResponse } from "./process-stubs.ts";
 
 /** The username is in lower case. */
 export type PersonReference = { organization: Organization; username: string };
@@ -21,10 +18,7 @@ export class SimulatedEndpoints {
   /** Whether the invitations API is retired, for all requests or for some. */
   isRetired = false;
   readonly #random: () => number;
-  readonly #serviceAccounts: ServiceAccounts;
   readonly #api: Api;
-  readonly #oauth: OAuthEndpoints;
-  readonly #authentication: Authentication;
 
   constructor(settings: Partial<Settings>, organizations: number, { now, random }: Clock) {
     this.#random = random;
@@ -35,39 +29,28 @@ export class SimulatedEndpoints {
     this.organizations = Array.from({ length: organizations }, (_, index) => {
       return new Organization(shared, newId(), `Organization ${index}`);
     });
-    this.#serviceAccounts = new ServiceAccounts(this.settings, now);
-    const keys = this.organizations.map((organization, index) => {
-      const { clientId: id, clientSecret: secret, publicKey, privateKey } = credentialsOf(index);
-      this.#serviceAccounts.add({ organization, id, secret });
-      return { organization, roles: ["ORG_OWNER"], publicKey, privateKey };
-    });
-    const byId = new Map(this.organizations.map((organization) => [organization.id, organization]));
-    this.#api = new Api(byId, this.settings, now);
-    this.#oauth = new OAuthEndpoints(this.#serviceAccounts, this.settings, now);
-    this.#authentication = new Authentication(keys, this.#serviceAccounts, this.settings, now);
+    this.#api = new Api(shared);
+    for (const [index, organization] of this.organizations.entries()) {
+      this.#api.organizations.set(organization.id, organization);
+      this.#api.keys.push({ organization, roles: ["ORG_OWNER"], ...credentialsOf(index) });
+      this.#api.accounts.add({ organization, ...credentialsOf(index) });
+    }
   }
 
   /** The configuration of the provider with an owner's credentials; an access token is issued for each call. */
   configuration(organization: number, kind: "apiKey" | "serviceAccount" | "accessToken") {
     const { publicKey, privateKey, clientId, clientSecret } = credentialsOf(organization);
-    const account = this.#serviceAccounts.find(clientId, clientSecret) as ServiceAccount;
     if (kind === "accessToken")
-      return { "mongodbatlas:accessToken": this.#serviceAccounts.issue(account).token };
+      return { "mongodbatlas:accessToken": this.#api.accounts.issue({ clientId }).token };
     return kind === "apiKey"
       ? { "mongodbatlas:publicKey": publicKey, "mongodbatlas:privateKey": privateKey }
       : { "mongodbatlas:clientId": clientId, "mongodbatlas:clientSecret": clientSecret };
   }
 
   /** Carries out a request, if its credentials are valid. */
-  answer(request: HttpRequest): HttpResponse {
-    const answer = answerOf(() => {
-      if (request.target.startsWith("/api/oauth/")) return this.#oauth.answer(request);
-      const principal = this.#authentication.verify(request);
-      if ("refused" in principal) return principal.refused;
-      return this.#api.answer({ ...request, url: new URL(request.target, "http://atlas"), principal });
-    });
-    const { status, headers = {}, body = "" } = answer;
-    return { status, headers, text: typeof body === "string" ? body : JSON.stringify(body) };
+  answer(request: ReceivedRequest): HttpResponse {
+    const { status, headers = {}, body } = this.#api.receive(request).handle();
+    return { status, headers, text: bodyText(body) };
   }
 
   /** Finds a person by address, or else by the stored ids. */
@@ -91,7 +74,7 @@ export class SimulatedEndpoints {
   }
 
   /** The person whom a request is about; undefined for a list. */
-  subjectOf({ target, text }: Pick<HttpRequest, "target" | "text">): PersonReference | undefined {
+  subjectOf({ target, text }: Pick<ReceivedRequest, "target" | "text">): PersonReference | undefined {
     const [, orgId, id] = /\/orgs\/(\w+)\/(?:users|invites)\/?(\w+)?/.exec(target) ?? [];
     const organization = this.organizations.find((organization) => organization.id === orgId);
     const username = id
@@ -108,7 +91,7 @@ export class SimulatedEndpoints {
   }
 
   expireTokens(): void {
-    this.#serviceAccounts.expireTokens();
+    this.#api.accounts.expireTokens();
   }
 }
 

@@ -11,11 +11,11 @@ import struct, { type JavaScriptValue } from "google-protobuf/google/protobuf/st
 import { launcherFile } from "../pulumi-cli/build-engine.ts";
 import { cleanEnv } from "../pulumi-cli/clean-env.ts";
 
-/** The engine's placeholder for a value that a preview does not know. */
-export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
-
 // The engine's mark of a secret.
 const SECRET = { "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270" };
+
+// A call that is not answered within that time fails.
+const CALL_TIMEOUT_MS = 20_000;
 
 export type Properties = Record<string, unknown>;
 
@@ -26,8 +26,6 @@ export interface PluginHostOptions {
   env?: NodeJS.ProcessEnv;
   /** The stack's configuration, by `namespace:key`. */
   config?: Record<string, string | { secret: string }>;
-  /** A call fails when it is not answered within that time. @default 20_000 */
-  callTimeoutMs?: number;
 }
 
 /** A resource that was created or updated, but not completely: the engine stores it. */
@@ -56,11 +54,9 @@ export class PluginHostError extends Error {
 export class PluginHost {
   readonly #process: HostProcess;
   readonly #client: providerService.ResourceProviderClient;
-  readonly #callTimeoutMs: number;
 
-  private constructor(process: HostProcess, port: string, callTimeoutMs: number) {
+  private constructor(process: HostProcess, port: string) {
     this.#process = process;
-    this.#callTimeoutMs = callTimeoutMs;
     this.#client = new providerService.ResourceProviderClient(
       `127.0.0.1:${port}`,
       grpc.credentials.createInsecure(),
@@ -72,14 +68,12 @@ export class PluginHost {
   /** Starts a host and configures it. */
   static async start(options: PluginHostOptions): Promise<PluginHost> {
     const process = new HostProcess(options);
-    const host = new PluginHost(process, await process.port(), options.callTimeoutMs ?? 20_000);
-    try {
-      await host.#configure(options.config ?? {});
-      return host;
-    } catch (error) {
+    const host = new PluginHost(process, await process.port());
+    await host.#configure(options.config ?? {}).catch(async (error: Error) => {
       await host.kill();
       throw error;
-    }
+    });
+    return host;
   }
 
   /** The output so far, without the port; complete after the host has stopped. */
@@ -104,21 +98,11 @@ export class PluginHost {
     };
   }
 
-  /** `changes` is undefined when the provider leaves the decision to the engine. */
-  async diff(
-    id: string,
-    olds: Properties,
-    news: Properties,
-  ): Promise<{ changes: boolean | undefined; replaces: string[]; deleteBeforeReplace: boolean }> {
-    const request = new messages.DiffRequest().setId(id).setOlds(toStruct(olds)).setNews(toStruct(news));
-    const response = await this.#call<messages.DiffResponse>("diff", request);
-    const { DIFF_SOME, DIFF_NONE } = messages.DiffResponse.DiffChanges;
-    const changes = response.getChanges();
-    return {
-      changes: changes === DIFF_SOME ? true : changes === DIFF_NONE ? false : undefined,
-      replaces: response.getReplacesList(),
-      deleteBeforeReplace: response.getDeletebeforereplace(),
-    };
+  async diff(id: string, olds: Properties, news: Properties): Promise<void> {
+    await this.#call(
+      "diff",
+      new messages.DiffRequest().setId(id).setOlds(toStruct(olds)).setNews(toStruct(news)),
+    );
   }
 
   async create(properties: Properties): Promise<{ id: string; properties: Properties }> {
@@ -178,9 +162,8 @@ export class PluginHost {
 
   async #call<Response>(method: Method, request: unknown): Promise<Response> {
     const call = promisify(this.#client[method].bind(this.#client)) as unknown as Call<Response>;
-    const deadline = Date.now() + this.#callTimeoutMs;
     try {
-      return await call(request, new grpc.Metadata(), { deadline });
+      return await call(request, new grpc.Metadata(), { deadline: Date.now() + CALL_TIMEOUT_MS });
     } catch (error) {
       throw new PluginHostError(error as grpc.ServiceError);
     }

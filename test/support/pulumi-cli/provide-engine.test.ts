@@ -27,12 +27,12 @@ async function script(name: string, ...commands: string[]): Promise<void> {
 }
 
 describe("an installed Pulumi", () => {
-  async function install(version: string, missing?: string): Promise<void> {
+  async function install(version: string, files: readonly string[] = ENGINE_FILES.slice(1)): Promise<void> {
     await script("pulumi", `echo ${version}`);
-    for (const file of ENGINE_FILES.slice(1)) if (file !== missing) await script(file);
+    for (const file of files) await script(file);
   }
 
-  it.each(["3.216.0", "3.1000.0", "4.0.0", "3.300.0-alpha.1"])("is used when it is %s", async (version) => {
+  it.each(["3.216.0", "3.1000.0", "3.300.0-alpha.1"])("is used when it is %s", async (version) => {
     await install(`v${version}`);
     const bin = join(folder, "bin");
     const engine = { bin, pulumi: join(bin, "pulumi"), version, source: "installed" };
@@ -40,12 +40,12 @@ describe("an installed Pulumi", () => {
   });
 
   it.each([
-    ["v3.215.9", undefined, "is 3.215.9, older than 3.216.0."],
-    ["v3.99.0", undefined, "is 3.99.0, older than 3.216.0."],
-    ["v3.300.0", "pulumi-language-nodejs", "has no pulumi-language-nodejs."],
-    ["nothing", undefined, "does not print its version."],
-  ])("is not used when it is %s, without %s", async (version, missing, reason) => {
-    await install(version, missing);
+    ["v3.215.9", "is 3.215.9, older than 3.216.0."],
+    ["v3.99.0", "is 3.99.0, older than 3.216.0."],
+    ["v3.300.0", "has no pulumi-language-nodejs.", []],
+    ["nothing", "does not print its version."],
+  ])("is not used when it is %s and %s", async (version, reason, files?: string[]) => {
+    await install(version, files);
     await expect(provide(["installed"])).rejects.toThrow(EngineUnavailableError);
     expect(lines).toEqual([`The Pulumi on PATH is not used: ${folder}/bin/pulumi ${reason}`]);
   });
@@ -94,11 +94,8 @@ describe("the build from Go modules", () => {
     [undefined, "Go is not installed"],
   ])("that fails with %j is explained in one line and leaves nothing", async (output, reason) => {
     if (output) await script("go", "echo 'go: downloading a v1' >&2", `echo '${output}' >&2`, "exit 1");
-    await expect(build()).rejects.toThrow(
-      new EngineUnavailableError(
-        `No Pulumi engine: no pulumi 3.216.0 or newer on PATH; ${reason}. Install Pulumi, or Go 1.25 or newer to build it.`,
-      ),
-    );
+    const message = `No Pulumi engine: no pulumi 3.216.0 or newer on PATH; ${reason}. Install Pulumi, or Go 1.25 or newer to build it.`;
+    await expect(build()).rejects.toThrow(new EngineUnavailableError(message));
     expect(await readdir(join(folder, "cache"))).toEqual([]);
   });
 

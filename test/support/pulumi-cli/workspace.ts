@@ -124,12 +124,6 @@ export class Workspace {
     return JSON.parse((await this.pulumi(["stack", "export"])).stdout);
   }
 
-  /** The resource of that name in the state. */
-  async resource(name: string): Promise<StateResource | undefined> {
-    const { deployment } = await this.state();
-    return deployment.resources?.find(({ urn }) => urn.split("::").at(-1) === name);
-  }
-
   /** Kills what still runs and removes the home. Stacks are not destroyed. */
   async dispose(): Promise<void> {
     for (const session of this.#sessions) await killProcessTree(session);

@@ -9,22 +9,7 @@ export interface Answer {
 
 export type ErrorParameter = string | number;
 
-/** An error in the recorded form. */
-export function errorAnswer(
-  status: number,
-  errorCode: string | null,
-  detail: string,
-  parameters: ErrorParameter[] = [],
-): Answer {
-  return {
-    status,
-    // Recorded: errors are plain JSON even where successes carry a versioned type.
-    headers: { "Content-Type": "application/json", ...(errorCode && { "X-Error-Code": errorCode }) },
-    body: { detail, error: status, errorCode, parameters, reason: STATUS_CODES[status] },
-  };
-}
-
-/** Thrown by an endpoint to answer with an error. */
+/** An answer that an endpoint throws. */
 export class Refusal extends Error {
   readonly answer: Answer;
 
@@ -34,8 +19,25 @@ export class Refusal extends Error {
   }
 }
 
-/** An error answer to throw. */
-export const refusal = (...error: Parameters<typeof errorAnswer>) => new Refusal(errorAnswer(...error));
+/** An error in the recorded form, to throw. */
+export function refusal(
+  status: number,
+  errorCode: string | null,
+  detail: string,
+  parameters: ErrorParameter[] = [],
+  headers: Record<string, string> = {},
+): Refusal {
+  return new Refusal({
+    status,
+    // Recorded: errors are plain JSON even where successes carry a versioned type.
+    headers: {
+      "Content-Type": "application/json",
+      ...(errorCode && { "X-Error-Code": errorCode }),
+      ...headers,
+    },
+    body: { detail, error: status, errorCode, parameters, reason: STATUS_CODES[status] },
+  });
+}
 
 /** The answer that a function returns, or throws as a refusal. */
 export function answerOf(serve: () => Answer): Answer {
@@ -47,8 +49,7 @@ export function answerOf(serve: () => Answer): Answer {
   }
 }
 
-/** The error code in an answer's body, if it has one. */
-export function errorCodeOf({ body }: Answer): string | undefined {
-  const code = typeof body === "object" && body !== null && "errorCode" in body ? body.errorCode : undefined;
-  return typeof code === "string" ? code : undefined;
+/** The text of a body. */
+export function bodyText(body: unknown = ""): string {
+  return typeof body === "string" ? body : JSON.stringify(body);
 }

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import type { Settings } from "./settings.ts";
+import type { Context } from "./settings.ts";
 
 const realm = "MMS Public API";
 // Inferred: the layout of the recorded challenge is Jetty's, whose nonces live for 60 s.
@@ -17,55 +17,47 @@ interface Nonce {
   seen: Set<number>;
 }
 
-/** The key of a valid Authorization header, or the challenge to answer with. */
-export type DigestOutcome<Key> = { key: Key } | { challenge: string };
-
 /** The server side of HTTP digest (RFC 7616, MD5, qop=auth), in the form of Atlas. */
 export class Digest<Key extends KeyPair> {
   readonly #nonces = new Map<string, Nonce>();
-  readonly #keys: () => Iterable<Key>;
-  readonly #now: () => number;
-  readonly #settings: Settings;
+  readonly #keys: readonly Key[];
+  readonly #context: Context;
 
-  constructor(keys: () => Iterable<Key>, now: () => number, settings: Settings) {
+  constructor(keys: readonly Key[], context: Context) {
     this.#keys = keys;
-    this.#now = now;
-    this.#settings = settings;
+    this.#context = context;
   }
 
-  verify(method: string, target: string, authorization: string | undefined): DigestOutcome<Key> {
+  /** The key of a valid Authorization header, or the challenge to answer with. */
+  verify(method: string, target: string, authorization = ""): Key | string {
     const given = parseDigest(authorization);
-    const key = given && [...this.#keys()].find(({ publicKey }) => publicKey === given.username);
-    if (!given || !key || !isWellFormed(given, target)) return this.#challenge();
-    if (given.response !== expectedResponse(given, key, method)) return this.#challenge();
-
+    const key = this.#keys.find(({ publicKey }) => publicKey === given.username);
     const nonce = this.#nonces.get(given.nonce ?? "");
-    if (!nonce) return this.#challenge();
+    const isGenuine =
+      key && isWellFormed(given, target) && given.response === expectedResponse(given, key, method);
+    if (!isGenuine || !nonce) return this.#challenge();
     // Unknown: never recorded. By RFC 7616, and in Jetty, stale=true means that only the nonce is not valid.
-    if (this.#now() - nonce.issuedAt > maxNonceAgeMs) return this.#challenge(true);
+    if (this.#context.now() - nonce.issuedAt > maxNonceAgeMs) return this.#challenge(true);
     const count = Number.parseInt(given.nc ?? "", 16);
-    if (nonce.seen.has(count)) return this.#challenge();
-    if (this.#settings.nonces === "once" && nonce.seen.size > 0) return this.#challenge();
+    const isUsedUp = this.#context.settings.nonces === "once" ? nonce.seen.size > 0 : nonce.seen.has(count);
+    if (isUsedUp) return this.#challenge();
     nonce.seen.add(count);
-    return { key };
+    return key;
   }
 
-  #challenge(stale = false): { challenge: string } {
+  #challenge(stale = false): string {
     // Recorded: 24 bytes, so always 32 characters, "+" and "/" among them.
     const nonce = randomBytes(24).toString("base64");
-    this.#nonces.set(nonce, { issuedAt: this.#now(), seen: new Set() });
-    return {
-      challenge: `Digest realm="${realm}", domain="", nonce="${nonce}", algorithm=MD5, qop="auth", stale=${stale}`,
-    };
+    this.#nonces.set(nonce, { issuedAt: this.#context.now(), seen: new Set() });
+    return `Digest realm="${realm}", domain="", nonce="${nonce}", algorithm=MD5, qop="auth", stale=${stale}`;
   }
 }
 
 type Parameters = Record<string, string | undefined>;
 
-/** The parameters of a Digest header, or undefined for any other header. */
-function parseDigest(header: string | undefined): Parameters | undefined {
-  const rest = header?.match(/^Digest\s+(.*)$/i)?.[1];
-  if (rest === undefined) return undefined;
+/** The parameters of a Digest header; none for any other header. */
+function parseDigest(header: string): Parameters {
+  const rest = header.match(/^Digest\s+(.*)$/i)?.[1] ?? "";
   const parameters: Parameters = {};
   for (const [, name = "", quoted, token] of rest.matchAll(/(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/g)) {
     parameters[name.toLowerCase()] = quoted?.replace(/\\(.)/g, "$1") ?? token;

@@ -55,9 +55,8 @@ function checkForm({ status, headers, text, body }: TestResponse, { contentType,
   if (status < 300) {
     expect([headers.get("content-type"), headers.get("sunset")]).toEqual([contentType, sunset]);
   } else if (text !== "") {
-    const error = body.content ?? body;
-    expect(error).toMatchObject({ error: status, errorCode: headers.get("x-error-code") });
-    expect(Object.keys(error)).toEqual(["detail", "error", "errorCode", "parameters", "reason"]);
+    expect(body).toMatchObject({ error: status, errorCode: headers.get("x-error-code") });
+    expect(Object.keys(body)).toEqual(["detail", "error", "errorCode", "parameters", "reason"]);
     expect(headers.get("content-type")).toBe("application/json");
   }
 }
@@ -71,7 +70,7 @@ test.each(runs)("$name", async (run) => {
     username = ada,
     ...others
   } = expected;
-  const { sent, body, bodyHas, lists, text, changes = access, stored, sends = true, ...settings } = others;
+  const { sent, body, bodyHas, lists, changes = access, stored, sends = true, ...settings } = others;
   let now = Date.parse("2026-08-10T03:03:37.500Z");
   await using fixture = await startAtlas({ now: () => now, ...settings });
   const { atlas, organization, key } = fixture;
@@ -112,8 +111,6 @@ test.each(runs)("$name", async (run) => {
     const key = (index: number) => (lists[index]?.includes("@") ? "username" : "id");
     expect(listed.map((item, index) => item[key(index)])).toEqual(fill(lists));
   }
-  if (text) expect(response.text).toContain(text);
-  else expect(response.text).not.toContain("\n");
 
   // What is stored and mailed follows from the method and the answer, if the exchange does not say otherwise.
   const isCreated = method === "POST" && status < 300 && sends;

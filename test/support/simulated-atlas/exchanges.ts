@@ -24,8 +24,6 @@ interface Details extends Partial<Settings> {
   bodyHas?: unknown;
   /** The ids or the usernames in the list of the response. */
   lists?: string[];
-  /** A part of the text of the response. */
-  text?: string;
   /** What a successful PATCH changes of the user. @default `access` */
   changes?: Partial<Access>;
   /** All users afterwards, if not those that follow from the method, the answer and `changes`. */
@@ -34,6 +32,8 @@ interface Details extends Partial<Settings> {
   sends?: boolean;
 }
 
+type StateName = keyof typeof states;
+
 /**
  * A request in a known state, and the response of Atlas. A request is a method and a path in the organization,
  * with "*" for both collections, and with an API version if it goes to one only. "{id}" is the id of the user in
@@ -41,20 +41,24 @@ interface Details extends Partial<Settings> {
  */
 export interface Exchange extends Details {
   source: Source;
-  state: keyof typeof states;
+  state: StateName;
   request: string;
   answer: string;
 }
 
-const exchangeFrom =
+/** Several states and several requests of one row are an exchange each. */
+const exchangesFrom =
   (source: Source) =>
-  (state: keyof typeof states, request: string, answer: string, details: Details = {}): Exchange => {
-    return { ...details, source, state, request, answer };
-  };
-const recorded = exchangeFrom("recorded");
-const documented = exchangeFrom("documented");
-const inferred = exchangeFrom("inferred");
-const unknown = exchangeFrom("unknown");
+  (state: StateName | StateName[], request: string | string[], answer: string, details: Details = {}) =>
+    [state]
+      .flat()
+      .flatMap((state) =>
+        [request].flat().map((request): Exchange => ({ ...details, source, state, request, answer })),
+      );
+const recorded = exchangesFrom("recorded");
+const documented = exchangesFrom("documented");
+const inferred = exchangesFrom("inferred");
+const unknown = exchangesFrom("unknown");
 
 export const ada = "ada@example.com";
 const team = "5f0000000000000000000001";
@@ -99,7 +103,6 @@ export const states = {
     organization.expire("expired@x.org");
     organization.reject("rejected@x.org");
   }),
-  "4 users": state(inviteMany(4)),
   "5 users": state(inviteMany(5)),
   "101 users": state(inviteMany(101)),
   "changes in the UI": state((organization) => {
@@ -111,23 +114,10 @@ export const states = {
     organization.removeMember("user3@x.org");
   }),
   "mixed case": state((organization) => organization.invite("Ada@Example.com", access)),
-  "plus sign": state((organization) => {
-    organization.invite(ada);
-    organization.invite("ada+x@example.com");
-  }),
   "pending elsewhere": state((_, atlas) => atlas.addOrganization().invite(ada)),
-  "unknown references": state((organization) => Object.assign(organization, { strictReferences: true })),
-  "known references": state((organization) =>
-    Object.assign(organization, { strictReferences: true, teams: [team], projects: [project] }),
-  ),
   "to a project": state((organization) =>
-    organization.inviteToProject(ada, { groupId: project, groupName: "Web", roles: groupRoles }),
+    organization.inviteToProject(ada, { groupId: project, roles: groupRoles }),
   ),
-  "pending, also to a project": state((organization) => {
-    const pending = organization.invite(ada, access);
-    organization.inviteToProject(ada, { groupId: project, roles: groupRoles });
-    return pending;
-  }),
   "pending, also member": state((organization) => inviteAndJoin(organization).pending),
   "member, also pending": state((organization) => inviteAndJoin(organization).active),
   "rejected and member": state((organization) => {
@@ -153,10 +143,14 @@ export const states = {
   }),
 };
 
-const ofUsers = (...usernames: string[]) => usernames.map((username) => ({ username }));
-const page = (rels: string[], totalCount: number, count: number) => {
-  return { totalCount, links: rels.map((rel) => ({ rel })), results: Array(count).fill({}) };
+const ended: StateName[] = ["expired", "rejected"];
+const unlisted: StateName[] = [...ended, "cancelled", "rejected, with an invitation id"];
+const ofOwners = ["GET /invites", "DELETE /invites/{id}", "POST /users", "DELETE /users/{id}"];
+const addingRoles: Details = {
+  addsRoles: ["ORG_READ_ONLY", "ORG_MEMBER"],
+  stored: [{ roles: ["ORG_MEMBER", "ORG_READ_ONLY"] }],
 };
+const page = (totalCount: number, count: number) => ({ totalCount, results: Array(count).fill({}) });
 const shownUser = {
   id: "{id}",
   roles: { groupRoleAssignments: [{ groupId: project, groupRoles }], orgRoles: ["ORG_MEMBER"] },
@@ -170,7 +164,7 @@ const all = ["PENDING", "ACTIVE", "INVITATION_EXPIRED", "INVITATION_REJECTED"]
 const storesUsername = (username: string) => username.replace(/\+\w+@/, "@");
 const json = (version: string) => `application/vnd.atlas.${version}+json`;
 
-export const exchanges: Exchange[] = [
+export const exchanges = [
   // Reading.
   recorded("pending", "GET /invites", "200", {
     body: [
@@ -224,43 +218,19 @@ export const exchanges: Exchange[] = [
       ],
     },
   }),
-  documented("each status", "GET /users?orgMembershipStatus=INVITATION_REJECTED", "200", {
-    lists: ["rejected@x.org"],
-  }),
-  documented("each status", `GET /users?username=active@x.org&${all}`, "200", { lists: ["active@x.org"] }),
-  documented("plus sign", "GET /invites?username=ada%2Bx%40example.com", "200", {
-    lists: ["ada+x@example.com"],
-  }),
-  inferred("plus sign", "GET /invites?username=ada+x@example.com", "200", { lists: [] }),
   documented("5 users", "GET /users?itemsPerPage=2&pageNum=2", "200", {
-    bodyHas: page(["self", "previous", "next"], 5, 2),
+    lists: ["user2@x.org", "user3@x.org"],
   }),
-  documented("4 users", "GET /users?itemsPerPage=2&pageNum=2", "200", {
-    bodyHas: page(["self", "previous"], 4, 2),
-  }),
-  documented("empty", "GET /users?itemsPerPage=2&pageNum=1&includeCount=false", "200", {
-    body: {
-      links: [
-        {
-          href: "{url}/api/atlas/v2/orgs/{orgId}/users?itemsPerPage=2&pageNum=1&includeCount=false",
-          rel: "self",
-        },
-      ],
-      results: [],
-    },
-  }),
-  documented("101 users", "GET /users", "200", { bodyHas: page(["self", "next"], 101, 100) }),
-  documented("101 users", "GET /users?itemsPerPage=500", "200", { bodyHas: page(["self"], 101, 101) }),
+  documented("5 users", "GET /users?itemsPerPage=2&pageNum=3", "200", { lists: ["user4@x.org"] }),
+  documented("101 users", "GET /users", "200", { bodyHas: page(101, 100) }),
+  documented("101 users", "GET /users?itemsPerPage=500", "200", { bodyHas: page(101, 101) }),
   unknown("5 users", "GET /users?itemsPerPage=2&pageNum=2", "200", {
     countsDiffer: true,
     bodyHas: { totalCount: 6 },
   }),
   inferred("changes in the UI", "GET /users", "200", { lists: ["user0@x.org", "user1@x.org", "Aaa@x.org"] }),
-  ...["itemsPerPage=0", "itemsPerPage=501", "itemsPerPage=ten", "pageNum=0"].map((query) =>
-    documented("empty", `GET /users?${query}`, "400 INVALID_QUERY_PARAMETER"),
-  ),
-  ...["es=active", "=ACTIVE&orgMembershipStatuses=PENDING", `es=ACTIVE&${all}`].map((query) =>
-    documented("empty", `GET /users?orgMembershipStatus${query}`, "400 INVALID_QUERY_PARAMETER"),
+  ["itemsPerPage=501", "itemsPerPage=ten", "pageNum=0", "orgMembershipStatuses=x", `${all}&${all}`].flatMap(
+    (query) => documented("empty", `GET /users?${query}`, "400 INVALID_QUERY_PARAMETER"),
   ),
 
   // Creating.
@@ -270,26 +240,18 @@ export const exchanges: Exchange[] = [
   unknown("pending", "POST /invites", "200", { secondInvite: "keep", sends: false, bodyHas: { id: "{id}" } }),
   unknown("pending", "POST /invites", "400 DEFAULT_INVITATION_EXCEPTION", { secondInvite: "refuse" }),
   unknown("member", "POST /invites", "400 USER_ALREADY_IN_ORG"),
-  ...(["pending", "member"] as const).flatMap((state) => [
-    documented(state, "POST /users", "409 USER_ALREADY_EXISTS"),
-    inferred(state, "POST /users", "400 USER_ALREADY_IN_ORG", { usersConflict: 400 }),
-  ]),
-  ...(["expired", "rejected"] as const).flatMap((state) => [
-    inferred(state, "POST /invites", "200", { listsExpired: true, secondInvite: "refuse" }),
-    documented(state, "POST /users", "201"),
-  ]),
+  documented(["pending", "member"], "POST /users", "409 USER_ALREADY_EXISTS"),
+  inferred(["pending", "member"], "POST /users", "400 USER_ALREADY_IN_ORG", { usersConflict: 400 }),
+  inferred(ended, "POST /invites", "200", { listsExpired: true, secondInvite: "refuse" }),
+  documented(ended, "POST /users", "201"),
   unknown("empty", "POST /invites", "200", {
     ignoresOnCreate: ["teamIds", "groupRoleAssignments"],
     access,
     stored: [{ roles: ["ORG_MEMBER"], teamIds: [], groupRoleAssignments: [] }],
   }),
-  ...["POST /invites", "POST /users"].map((request) =>
-    unknown("empty", request, request === "POST /users" ? "201" : "200", {
-      addsRoles: ["ORG_READ_ONLY", "ORG_MEMBER"],
-      stored: [{ roles: ["ORG_MEMBER", "ORG_READ_ONLY"] }],
-    }),
-  ),
-  ...(
+  unknown("empty", "POST /invites", "200", addingRoles),
+  unknown("empty", "POST /users", "201", addingRoles),
+  (
     [
       [{ roles: owner }, "MISSING_ATTRIBUTE"],
       [{ username: ada }, "MISSING_ATTRIBUTE"],
@@ -304,37 +266,26 @@ export const exchanges: Exchange[] = [
       ["not JSON", "MALFORMED_JSON"],
       [undefined, "INVALID_JSON"],
     ] as const
-  ).map(([sent, code]) => inferred("empty", "POST /invites", `400 ${code}`, { sent })),
+  ).flatMap(([sent, code]) => inferred("empty", "POST /invites", `400 ${code}`, { sent })),
   inferred("empty", "POST /users", "400 INVALID_JSON", { sent: invitation }),
   inferred("empty", "POST /users", "400 MISSING_ATTRIBUTE", { sent: { roles: { orgRoles: owner } } }),
   inferred("empty", "POST /*", "415", { sentType: "text/plain" }),
-  inferred("unknown references", "POST /*", "404 TEAM_NOT_FOUND", {
-    access: { roles: owner, teamIds: [team] },
-  }),
-  recorded("unknown references", "POST /*", "404 GROUP_NOT_FOUND", {
-    access: { ...noGroups, groupRoleAssignments },
-    bodyHas: { detail: `No group with ID ${project} exists.`, parameters: [project] },
-  }),
-  inferred("known references", "POST /invites", "200", { access }),
 
   // Updating. The dates never change.
   recorded("pending", "PATCH /invites/{id}", "200", { access: { roles: owner, groupRoleAssignments: [] } }),
-  documented("pending", "PATCH /invites", "200"),
-  unknown("empty", "PATCH /invites", "404 USERNAME_NOT_FOUND"),
-  unknown("member", "PATCH /invites", "404 USERNAME_NOT_FOUND"),
   documented("pending", "PATCH /invites/{id}", "400 MISSING_ATTRIBUTE", { access: { teamIds: [] } }),
   inferred("pending", "PATCH /invites/{id}", "400 INVALID_ATTRIBUTE", { sent: invitation }),
   documented("pending", "PATCH /users/{id}", "200"),
   documented("member", "PATCH /users/{id}", "200", { access: noGroups }),
   documented("member", "PATCH /users/{id}", "200", { access: { teamIds: [] } }),
-  ...(
+  (
     [
       [{ roles: { orgRoles: [] } }, "MISSING_ATTRIBUTE"],
       [{ roles: { groupRoleAssignments: [] } }, "MISSING_ATTRIBUTE"],
       [{ roles: { orgRoles: owner, groupRoleAssignments } }, "INVALID_ATTRIBUTE"],
       [{ username: ada, teamIds: [] }, "INVALID_ATTRIBUTE"],
     ] as const
-  ).map(([sent, code]) => inferred("member", "PATCH /users/{id}", `400 ${code}`, { sent })),
+  ).flatMap(([sent, code]) => inferred("member", "PATCH /users/{id}", `400 ${code}`, { sent })),
   unknown("pending", "PATCH /*/{id}", "200", {
     ignoresOnUpdate: ["roles"],
     access: noGroups,
@@ -358,7 +309,7 @@ export const exchanges: Exchange[] = [
     access: {},
     changes: { teamIds: [], groupRoleAssignments: [] },
   }),
-  unknown("pending", "PATCH /invites", "200", {
+  unknown("pending", "PATCH /invites/{id}", "200", {
     omittedOnUpdate: "reset",
     ignoresOnUpdate: ["teamIds"],
     addsRoles: ["ORG_READ_ONLY"],
@@ -367,43 +318,41 @@ export const exchanges: Exchange[] = [
 
   // Deleting, and ids that are not valid any more.
   recorded("pending", "DELETE /invites/{id}", "204"),
-  documented("pending", "DELETE /users/{id}", "204"),
-  documented("member", "DELETE /users/{id}", "204"),
+  documented(["pending", "member"], "DELETE /users/{id}", "204"),
   recorded("pending", "DELETE /invites/{otherId}", "400 INVALID_INVITATION_ID"),
   recorded("pending", "DELETE /users/{otherId}", "404 USER_NOT_FOUND"),
   recorded("accepted", "GET /invites/{id}", "404 INVALID_INVITATION_ID", {
     bodyHas: { detail: "An invalid invitation ID {id} was specified.", parameters: ["{id}"] },
   }),
   documented("accepted", "DELETE /invites/{id}", "400 INVALID_INVITATION_ID"),
-  ...(["rejected", "expired", "cancelled", "rejected, with an invitation id"] as const).flatMap((state) => [
-    inferred(state, "GET /invites", "200", { lists: [] }),
-    inferred(state, "PATCH /invites/{id}", "404 INVALID_INVITATION_ID"),
-    inferred(state, "DELETE /invites/{id}", "400 INVALID_INVITATION_ID"),
-  ]),
+  inferred(unlisted, "GET /invites", "200", { lists: [] }),
+  inferred(unlisted, "PATCH /invites/{id}", "404 INVALID_INVITATION_ID"),
+  inferred(unlisted, "DELETE /invites/{id}", "400 INVALID_INVITATION_ID"),
   unknown("empty", "GET /invites/{id}", "400 INVALID_INVITATION_ID", { goneAnswer: 400 }),
   unknown("empty", "DELETE /invites/{id}", "404 INVALID_INVITATION_ID", { goneAnswer: 404 }),
   unknown("empty", "DELETE /invites/{id}", "404", { goneAnswer: "bare" }),
   inferred("pending elsewhere", "DELETE /invites/{id}", "400 INVALID_INVITATION_ID"),
-  ...(["expired", "rejected"] as const).flatMap((state) => [
-    documented(state, "GET /users/{id}", "404 USER_NOT_IN_ORG"),
-    documented(state, `GET /users/{id}?${all}`, "200", { bodyHas: { username: ada } }),
-    inferred(state, "PATCH /users/{id}", "404 USER_NOT_IN_ORG"),
-    inferred(state, "DELETE /users/{id}", "404 USER_NOT_IN_ORG"),
-  ]),
-  recorded("pending", "DELETE /*", "405"),
-  recorded("pending", "PUT /*/{id}", "405"),
+  documented(ended, "GET /users/{id}", "404 USER_NOT_IN_ORG"),
+  documented(ended, `GET /users/{id}?${all}`, "200", { bodyHas: { username: ada } }),
+  inferred(ended, ["PATCH /users/{id}", "DELETE /users/{id}"], "404 USER_NOT_IN_ORG"),
+  recorded("pending", ["DELETE /*", "PUT /*/{id}"], "405"),
 
   // Expired invitations that the invitations API still lists.
   unknown("expired", "GET /invites", "200", { listsExpired: true, lists: ["{id}"] }),
   unknown("expired", "GET /invites/{id}", "200", { listsExpired: true, bodyHas: { username: ada } }),
   documented("expired", "PATCH /invites/{id}", "400 ALREADY_EXPIRED", { listsExpired: true }),
-  documented("expired", "PATCH /invites", "400 ALREADY_EXPIRED", { listsExpired: true }),
   unknown("expired", "DELETE /invites/{id}", "204", { listsExpired: true }),
   inferred("rejected", "GET /invites", "200", { listsExpired: true, lists: [] }),
 
   // Invitations to a project.
   inferred("to a project", "GET /invites/{id}", "200", {
-    bodyHas: { groupId: project, groupName: "Web", roles: groupRoles, groupRoleAssignments: [], teamIds: [] },
+    bodyHas: {
+      groupId: project,
+      groupName: "Example project",
+      roles: groupRoles,
+      groupRoleAssignments: [],
+      teamIds: [],
+    },
   }),
   unknown("to a project", "GET /users/{id}", "200", {
     bodyHas: { roles: { orgRoles: [], groupRoleAssignments: [{ groupId: project, groupRoles }] } },
@@ -415,46 +364,31 @@ export const exchanges: Exchange[] = [
   unknown("to a project", "GET /users/{id}", "404 USER_NOT_IN_ORG", { showsProjectInvitations: false }),
   documented("to a project", "DELETE /invites/{id}", "400 CANNOT_DELETE_GROUP_INVITATION"),
   unknown("to a project", "PATCH /invites/{id}", "404 INVALID_INVITATION_ID"),
-  unknown("to a project", "PATCH /invites", "404 USERNAME_NOT_FOUND"),
-  documented("to a project", "DELETE /users/{id}", "404 USER_NOT_IN_ORG"),
-  documented("to a project", "PATCH /users/{id}", "404 USER_NOT_IN_ORG"),
-  inferred("pending, also to a project", "PATCH /invites", "200"),
-  inferred("pending, also to a project", "DELETE /invites/{id}", "204"),
+  documented("to a project", ["DELETE /users/{id}", "PATCH /users/{id}"], "404 USER_NOT_IN_ORG"),
 
   // Several entries of one address. Unknown: whether an invitation stays when its user joins by single sign-on.
   unknown("pending, also member", "GET /invites", "200", { lists: ["{id}"] }),
   unknown("member, also pending", "GET /users", "200", { lists: ["{id}"] }),
-  unknown("pending, also member", `GET /users?username=${ada}`, "200", {
+  unknown("pending, also member", "GET /users", "200", {
     showsPendingBesideActive: true,
     bodyHas: { results: [{ id: "{id}" }, { orgMembershipStatus: "ACTIVE" }] },
   }),
   unknown("pending, also member", "POST /invites", "400 USER_ALREADY_IN_ORG"),
-  unknown("pending, also member", "POST /users", "409 USER_ALREADY_EXISTS"),
-  unknown("pending, also member", "PATCH /invites", "200"),
   unknown("pending, also member", "PATCH /*/{id}", "200"),
-  unknown("pending, also member", "DELETE /*/{id}", "204"),
   unknown("member, also pending", "PATCH /users/{id}", "200"),
-  unknown("member, also pending", "DELETE /users/{id}", "204"),
-  inferred("rejected and member", `GET /users?username=${ada}&${all}`, "200", { lists: [ada, "{id}"] }),
-  inferred("rejected and member", "POST /users", "409 USER_ALREADY_EXISTS"),
+  unknown(["pending, also member", "member, also pending"], "DELETE /users/{id}", "204"),
+  inferred("rejected and member", `GET /users?${all}`, "200", { lists: [ada, "{id}"] }),
+  inferred(["pending, also member", "rejected and member"], "POST /users", "409 USER_ALREADY_EXISTS"),
 
   // Usernames.
   unknown("mixed case", "GET /invites?username=ADA@example.com", "200", { lists: ["{id}"] }),
-  unknown("mixed case", "GET /users?username=ADA@example.com", "200", { lists: ["{id}"] }),
+  unknown("mixed case", "GET /invites?username=ada%2Bx@example.com", "200", { lists: [] }),
   unknown("mixed case", "POST /users", "409 USER_ALREADY_EXISTS"),
-  unknown("mixed case", `GET /invites?username=${ada}`, "200", { usernameCase: "significant", lists: [] }),
-  unknown("mixed case", "POST /users", "201", {
-    usernameCase: "significant",
-    stored: ofUsers("Ada@Example.com", ada),
-  }),
   unknown("empty", "POST /invites", "200", {
     storesUsername,
     username: "Ada+work@example.com",
-    stored: ofUsers("Ada@example.com"),
+    stored: [{ username: "Ada@example.com" }],
   }),
-  unknown("pending", "GET /invites?username=ada%2Bx@example.com", "200", { storesUsername, lists: ["{id}"] }),
-  unknown("pending", "GET /users?username=ada%2Bx@example.com", "200", { storesUsername, lists: ["{id}"] }),
-  unknown("pending", "PATCH /invites", "200", { storesUsername, username: "ada+work@example.com" }),
   unknown("pending", "POST /users", "409 USER_ALREADY_EXISTS", {
     storesUsername,
     username: "ada+x@example.com",
@@ -462,14 +396,12 @@ export const exchanges: Exchange[] = [
 
   // Authorization.
   documented("pending", "GET /users", "200", { as: "member" }),
-  ...["GET /invites", "DELETE /invites/{id}", "POST /users", "DELETE /users/{id}"].flatMap((request) => [
-    unknown("pending", request, "401 NOT_ORG_OWNER", { as: "member" }),
-    unknown("pending", request, "403 USER_UNAUTHORIZED", {
-      as: "member",
-      notOwnerAnswer: 403,
-      notOwnerCode: "USER_UNAUTHORIZED",
-    }),
-  ]),
+  unknown("pending", ofOwners, "401 NOT_ORG_OWNER", { as: "member" }),
+  unknown("pending", ofOwners, "403 USER_UNAUTHORIZED", {
+    as: "member",
+    notOwnerAnswer: 403,
+    notOwnerCode: "USER_UNAUTHORIZED",
+  }),
   documented("pending", "GET /*", "401 USER_CANNOT_ACCESS_ORG", { as: "stranger" }),
   documented("empty", "GET /orgs/{id}/invites", "404 ORG_NOT_FOUND", { bodyHas: { parameters: ["{id}"] } }),
   recorded("empty access list", "GET /*", "403 ORG_REQUIRES_ACCESS_LIST", {
@@ -489,11 +421,8 @@ export const exchanges: Exchange[] = [
   documented("empty", "GET v2/invites", "200", { accept: json("2099-12-31") }),
   documented("empty", "GET /users", "200", { accept: json("2025-02-19") }),
   documented("empty", "GET /users", "406", { accept: json("2025-02-18") }),
-  ...["application/json", "*/*", json("2022-12-31"), json("preview")].map((accept) =>
+  ["application/json", "*/*", json("2022-12-31"), json("preview")].flatMap((accept) =>
     documented("empty", "GET v2/invites", "406", { accept }),
-  ),
-  ...["2023-02-30", "2023-13-01", "2023-1-1", "20230101"].map((date) =>
-    documented("empty", "GET v2/invites", "400 INVALID_VERSION_DATE", { accept: json(date) }),
   ),
   inferred("empty", "GET v1/invites", "200", { accept: "*/*" }),
   inferred("empty", "GET v1/invites", "406", { accept: json("2023-01-01") }),
@@ -501,13 +430,4 @@ export const exchanges: Exchange[] = [
   documented("sunset", "GET /users", "200", { bodyHas: { totalCount: 1 } }),
   // The path of an example in the documentation.
   documented("pending", "DELETE /invitations/{id}?/invites", "404 RESOURCE_NOT_FOUND"),
-
-  // Parameters of every endpoint.
-  documented("pending", "GET /invites?pretty=true", "200", { text: '\n    "username": "ada@example.com"' }),
-  documented("pending", "GET /invites?envelope=true", "200", { bodyHas: { status: 200, content: [{}] } }),
-  documented("empty", "GET /invites/x?envelope=true", "404 INVALID_INVITATION_ID", {
-    bodyHas: { status: 404, content: { parameters: ["x"] } },
-  }),
-  documented("pending", "GET /users?envelope=true", "200", { bodyHas: { status: 200, totalCount: 1 } }),
-  documented("pending", "DELETE /users/{id}?envelope=true", "204"),
-];
+].flat();

@@ -1,4 +1,3 @@
-import { setTimeout } from "node:timers/promises";
 import type { Answer } from "./answer.ts";
 import type { LoggedRequest } from "./request-log.ts";
 
@@ -8,15 +7,9 @@ import type { LoggedRequest } from "./request-log.ts";
  */
 export type When = "before" | "during" | "after";
 
-/** When Atlas does the work after a fault "during" it. */
-export interface LateWork {
-  /** Atlas does the work once this is resolved. */
+interface LateWork {
+  /** Atlas does the work after a fault "during" it once this is resolved. */
   until?: Promise<unknown>;
-  /**
-   * Without `until`: the time until the work is done, in ms.
-   * @default 350, because 326 to 358 ms were recorded for an invitation
-   */
-  afterMs?: number;
 }
 
 export type Fault =
@@ -30,14 +23,13 @@ export type Fault =
   | { until: Promise<unknown>; when?: Exclude<When, "during"> }
   /** The right answer, damaged after the work. */
   | { damage: Damage }
-  /** The right answer, slow or long. */
-  | Slowness;
+  /** The right answer, with a body of unknown length that starts with this number of bytes of white space. */
+  | { huge: number };
 
 /**
  * The connection is destroyed after "half head": a part of the headers; "head alone": all headers and none of
  * the body; "half body"; "all but a byte" of the body; "no last chunk": a body of unknown length without its
- * end. "short length": a Content-Length of half the body, which ends there. "long length": a Content-Length of a
- * byte more than the body.
+ * end. "long length": a Content-Length of a byte more than the body.
  */
 export type Damage =
   | "half head"
@@ -45,15 +37,7 @@ export type Damage =
   | "half body"
   | "all but a byte"
   | "no last chunk"
-  | "short length"
   | "long length";
-
-/** A body that makes the client wait. */
-export type Slowness =
-  /** A body byte by byte. Each waits for the function, which receives the number of bytes already sent. */
-  | { drip: (sent: number) => unknown }
-  /** A body of unknown length that starts with this number of bytes of white space. */
-  | { huge: number };
 
 /** The requests that a fault applies to. */
 export interface FaultMatch {
@@ -84,34 +68,33 @@ export interface OrderedFault {
 }
 
 /** What is sent: an answer, whole or damaged, or nothing. */
-export type Delivery = { answer: Answer; damage?: Damage | Slowness } | { nothing: "cut" | "hang" };
+export type Delivery =
+  | { answer: Answer; damage?: Damage | "huge"; padding?: number }
+  | { nothing: "cut" | "hang" };
 
 interface PendingFault {
   applies: (request: LoggedRequest) => boolean;
   fault: Fault;
   left: number;
-  resolveStruck: () => void;
+  strike: () => void;
 }
 
 /** The faults that a test has set, oldest first. */
 export class Faults {
   readonly #pending: PendingFault[] = [];
-  readonly #stopped = new AbortController();
 
   order(ordered: FaultMatch & Fault): OrderedFault {
     const { method, path = /^(?!\/api\/oauth\/)/, authenticated = true, times = 1, ...fault } = ordered;
-    let resolveStruck = () => {};
-    const struck = new Promise<void>((resolve) => {
-      resolveStruck = resolve;
-    });
     const applies = (request: LoggedRequest) =>
       (method === undefined || method === request.method) &&
       path.test(request.path) &&
       (authenticated === "either" || authenticated === request.authenticated);
-    const pending: PendingFault = { applies, fault, left: times, resolveStruck };
+    const pending: PendingFault = { applies, fault, left: times, strike: () => {} };
     this.#pending.push(pending);
     return {
-      struck,
+      struck: new Promise<void>((resolve) => {
+        pending.strike = resolve;
+      }),
       lift: () => {
         pending.left = 0;
       },
@@ -123,13 +106,8 @@ export class Faults {
     const pending = this.#pending.find(({ applies, left }) => left > 0 && applies(request));
     if (!pending) return { answer: handle() };
     pending.left -= 1;
-    pending.resolveStruck();
+    pending.strike();
     return this.#apply(pending.fault, handle);
-  }
-
-  /** Drops the work that is still to be done. */
-  stop(): void {
-    this.#stopped.abort();
   }
 
   async #apply(fault: Fault, handle: () => Answer): Promise<Delivery> {
@@ -148,18 +126,15 @@ export class Faults {
       await fault.until;
       return { answer };
     }
-    return { answer: handle(), damage: "damage" in fault ? fault.damage : fault };
+    const answer = handle();
+    return "huge" in fault
+      ? { answer, damage: "huge", padding: fault.huge }
+      : { answer, damage: fault.damage };
   }
 
   /** Does the work of a request whose answer is not sent. */
-  #work(when: When, { until, afterMs = 350 }: LateWork, handle: () => Answer): void {
+  #work(when: When, { until }: LateWork, handle: () => Answer): void {
     if (when === "after") handle();
-    if (when !== "during") return;
-    const { signal } = this.#stopped;
-    const workLate = () => {
-      if (!signal.aborted) handle();
-    };
-    // A timer that is stopped rejects.
-    (until ?? setTimeout(afterMs, undefined, { signal })).then(workLate, () => {});
+    if (when === "during") void until?.then(handle);
   }
 }

@@ -6,6 +6,7 @@ import {
   parseAccess,
   parseFields,
   parseUsername,
+  serveBy,
 } from "./endpoint-request.ts";
 import type { Organization, Person } from "./organization.ts";
 
@@ -13,36 +14,27 @@ const accessFields = ["roles", "teamIds", "groupRoleAssignments"];
 const fieldNames = { roles: "roles", groupRoles: "roles" } as const;
 
 /** `/orgs/{orgId}/invites[/{invitationId}]`, the same in v1.0 and in v2 (documented). */
-export function serveInvites(request: EndpointRequest): Answer {
-  const { method, organization, id } = request;
-  if (id === undefined) {
-    if (method === "GET") return listInvites(request);
-    if (method === "POST") return createInvite(request);
-    if (method === "PATCH") return updateInviteByUsername(request);
-  } else {
-    if (method === "GET") return answerWith(organization, storedInvitation(request));
-    if (method === "PATCH") return updateInvite(request);
-    if (method === "DELETE") return deleteInvite(request);
-  }
-  // Recorded: a 405 has no body.
-  return { status: 405 };
-}
+export const serveInvites = serveBy({
+  GET: listInvites,
+  POST: createInvite,
+  "GET id": (request) => answerWith(request.organization, storedInvitation(request)),
+  "PATCH id": updateInvite,
+  "DELETE id": deleteInvite,
+});
 
 function listInvites({ organization, url }: EndpointRequest): Answer {
   const username = url.searchParams.get("username");
+  const invitations = (username === null ? organization.stored() : organization.entries(username)).filter(
+    isListed,
+  );
   // Recorded: a bare array without pages.
-  const body = organization
-    .stored()
-    .filter(isListed)
-    .filter((person) => username === null || organization.sameUsername(person.username, username))
-    .map((person) => invitationView(organization, person));
-  return { status: 200, body };
+  return { status: 200, body: invitations.map((person) => invitationView(organization, person)) };
 }
 
 function createInvite({ organization, body, principal, settings }: EndpointRequest): Answer {
   const fields = parseFields(body, ["username", ...accessFields], ["username", "roles"]);
   const username = parseUsername(fields.username);
-  const access = accessOnCreate(parseAccess(fields, fieldNames, organization), settings);
+  const access = accessOnCreate(parseAccess(fields, fieldNames), settings);
   for (const field of settings.ignoresOnCreate) delete access[field];
 
   const existing = organization.storedPerson(username);
@@ -63,35 +55,17 @@ function createInvite({ organization, body, principal, settings }: EndpointReque
 }
 
 function updateInvite(request: EndpointRequest): Answer {
+  const { organization, settings, body } = request;
   const person = storedInvitation(request);
   // Unknown: the answer for an invitation to a project.
   if (person.project) throw notFound(request);
   // Documented: roles are required and replace all previous ones.
-  return update(request, person, parseFields(request.body, accessFields, ["roles"]));
-}
-
-function updateInviteByUsername(request: EndpointRequest): Answer {
-  const { organization, body } = request;
-  const fields = parseFields(body, ["username", ...accessFields], ["username", "roles"]);
-  const username = parseUsername(fields.username);
-  const person = organization.entries(username).find((entry) => isListed(entry) && !entry.project);
-  if (!person) {
-    // Unknown: the answer for a username without an invitation.
-    throw refusal(404, "USERNAME_NOT_FOUND", `No invitation for ${username} exists.`, [username]);
-  }
-  return update(request, person, fields);
-}
-
-function update(
-  { organization, settings }: EndpointRequest,
-  person: Person,
-  fields: Record<string, unknown>,
-): Answer {
+  const fields = parseFields(body, accessFields, ["roles"]);
   if (person.status === "INVITATION_EXPIRED") {
     throw refusal(400, "ALREADY_EXPIRED", `The invitation of ${person.username} has expired.`);
   }
   // Recorded: createdAt and expiresAt stay.
-  Object.assign(person, accessOnUpdate(parseAccess(fields, fieldNames, organization), settings));
+  Object.assign(person, accessOnUpdate(parseAccess(fields, fieldNames), settings));
   return answerWith(organization, person);
 }
 

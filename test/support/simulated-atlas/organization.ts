@@ -1,4 +1,4 @@
-import type { Settings } from "./settings.ts";
+import type { Context } from "./settings.ts";
 
 const thirtyDaysMs = 30 * 24 * 60 * 60 * 1000;
 const defaultInviter = "owner@example.com";
@@ -35,15 +35,6 @@ export interface Person extends Access {
   project?: { id: string; name: string };
 }
 
-export interface ProjectInvitation {
-  groupId: string;
-  roles: string[];
-  /** @default "Example project" */
-  groupName?: string;
-  /** @default "owner@example.com" */
-  inviterUsername?: string;
-}
-
 /** The order of the entries of one username. */
 const precedence = (status: MembershipStatus) => (status === "ACTIVE" ? 0 : status === "PENDING" ? 1 : 2);
 
@@ -58,10 +49,8 @@ export interface Mail {
 }
 
 /** What all organizations of one simulator share. */
-export interface OrganizationContext {
-  now: () => number;
+export interface OrganizationContext extends Context {
   newId: () => string;
-  settings: Settings;
   mails: Mail[];
 }
 
@@ -74,10 +63,6 @@ export class Organization {
   readonly name: string;
   /** The addresses that API keys may call from. Absent: any. Empty: a list is required but has no entry. */
   accessList?: string[];
-  /** Whether ids of teams and projects that were not added here are refused. */
-  strictReferences = false;
-  readonly teams: string[] = [];
-  readonly projects: string[] = [];
   readonly #context: OrganizationContext;
   readonly #rewrites: { username: string; rewrite: Rewrite }[] = [];
   #people: Person[] = [];
@@ -103,18 +88,13 @@ export class Organization {
     return structuredClone(this.storedPerson(username));
   }
 
-  /** Adds a team and returns its id. */
+  // Requests may name any team and any project, whether it was added or not.
   addTeam(): string {
-    const id = this.#context.newId();
-    this.teams.push(id);
-    return id;
+    return this.#context.newId();
   }
 
-  /** Adds a project and returns its id. */
   addProject(): string {
-    const id = this.#context.newId();
-    this.projects.push(id);
-    return id;
+    return this.#context.newId();
   }
 
   /** An owner invites a user in the UI. The invitation replaces all entries of the username. */
@@ -124,23 +104,12 @@ export class Organization {
   }
 
   /** Invites a user by the deprecated endpoint of a project. Other entries of the username stay. */
-  inviteToProject(username: string, invitation: ProjectInvitation): Person {
-    const {
-      groupId,
-      groupName: name = "Example project",
-      roles,
-      inviterUsername = defaultInviter,
-    } = invitation;
+  inviteToProject(username: string, { groupId, roles }: GroupRoleAssignment): Person {
     const access = { roles: [], groupRoleAssignments: [{ groupId, roles }] };
-    const person = {
-      ...this.#newInvitation(username, access, inviterUsername),
-      project: { id: groupId, name },
-    };
-    this.#people.push(person);
-    return structuredClone(person);
+    const person = this.#newInvitation(username, access, defaultInviter);
+    return this.remember({ ...person, project: { id: groupId, name: "Example project" } });
   }
 
-  /** The user accepts the invitation. */
   accept(username: string): void {
     const person = this.#expect(username, ["PENDING"]);
     // Inferred: a member does not become a member twice.
@@ -161,7 +130,6 @@ export class Organization {
     if (this.#context.settings.newIdOnAcceptance) person.userId = this.#context.newId();
   }
 
-  /** The user rejects the invitation. */
   reject(username: string): void {
     const person = this.#expect(username, ["PENDING"]);
     person.status = "INVITATION_REJECTED";
@@ -184,26 +152,23 @@ export class Organization {
 
   /** Adds a member without an invitation. The member replaces all entries of the username. */
   addMember(username: string, access: Partial<Access> = {}): Person {
-    const person = this.#newMember(username, access);
-    this.#replace(person);
-    return structuredClone(person);
+    return this.restore(this.#newMember(username, access));
   }
 
   /** Adds a member beside a pending invitation. Unknown: whether Atlas keeps it, and gives another user id. */
   joinBySingleSignOn(username: string, access: Partial<Access> = {}): Person {
-    const person = this.#newMember(username, access);
-    this.#people.push(person);
-    return structuredClone(person);
+    return this.remember(this.#newMember(username, access));
   }
 
   /** Stores this entry as it is, in place of all entries of the username, without a mail. */
-  restore(person: Person): void {
-    this.#replace(structuredClone(person));
+  restore(person: Person): Person {
+    return structuredClone(this.#replace(structuredClone(person)));
   }
 
   /** Stores this entry as it is, beside the other entries of the username. */
-  remember(person: Person): void {
+  remember(person: Person): Person {
     this.#people.push(structuredClone(person));
+    return person;
   }
 
   /** An owner removes a member in the UI. */
@@ -263,18 +228,14 @@ export class Organization {
     return this.usernameKey(a) === this.usernameKey(b);
   }
 
-  /** The normalized username. */
+  /** The normalized username: usernames that differ in letter case are one user, and echoed as given. */
   usernameKey(username: string): string {
-    const { storesUsername, usernameCase } = this.#context.settings;
-    const stored = storesUsername(username);
-    return usernameCase === "ignored" ? stored.toLowerCase() : stored;
+    return this.#context.settings.storesUsername(username).toLowerCase();
   }
 
   /** For the endpoints: stores a new invitation and sends its mail. */
   storeInvitation(username: string, access: Partial<Access>, inviterUsername: string): Person {
-    const person = this.#newInvitation(username, access, inviterUsername);
-    this.#replace(person);
-    return person;
+    return this.#replace(this.#newInvitation(username, access, inviterUsername));
   }
 
   /** For the endpoints: removes an entry. */
@@ -313,9 +274,10 @@ export class Organization {
     return { ...this.#newPerson(username, access), status: "ACTIVE", userId: this.#context.newId() };
   }
 
-  #replace(person: Person): void {
+  #replace(person: Person): Person {
     this.#people = this.#people.filter((other) => !this.sameUsername(other.username, person.username));
     this.#people.push(person);
+    return person;
   }
 
   #expect(username: string, statuses: MembershipStatus[]): Person {

@@ -17,22 +17,3 @@ export type RequestListener = (
 
 // biome-ignore lint/suspicious/noConfusingVoidType: a listener may return nothing
 type ListenerResult = void | "cut";
-
-export class RequestListeners {
-  readonly #listeners = new Set<RequestListener>();
-
-  /** Adds a listener, and returns the function that removes it. */
-  add(listener: RequestListener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  /** Calls the listeners one after the other, and returns whether one of them cuts the connection. */
-  async notify(request: LoggedRequest, stage: Stage): Promise<boolean> {
-    let isCut = false;
-    for (const listener of this.#listeners) {
-      if ((await listener(request, stage)) === "cut") isCut = true;
-    }
-    return isCut;
-  }
-}

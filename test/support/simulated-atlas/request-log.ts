@@ -1,4 +1,3 @@
-import { errorCodeOf } from "./answer.ts";
 import type { Delivery } from "./faults.ts";
 
 /** A received request. Fields that are not known yet, or never become known, are absent. */
@@ -33,11 +32,11 @@ export function logLine({ method, path, status, challenge, fault }: LoggedReques
 export function outcomeOf(delivery: Delivery): Partial<LoggedRequest> {
   if ("nothing" in delivery) return { fault: delivery.nothing };
   const { answer, damage } = delivery;
-  const errorCode = answer.headers?.["X-Error-Code"] ?? errorCodeOf(answer);
+  const errorCode: unknown = Object(answer.body).errorCode;
   return {
     status: answer.status,
     challenge: answer.headers?.["WWW-Authenticate"]?.startsWith("Digest ") ?? false,
-    ...(errorCode !== undefined && { errorCode }),
-    ...(damage && { fault: typeof damage === "string" ? damage : Object.keys(damage).join() }),
+    ...(typeof errorCode === "string" && { errorCode }),
+    ...(damage && { fault: damage }),
   };
 }

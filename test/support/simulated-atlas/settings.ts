@@ -1,6 +1,5 @@
 import type { InvitationThrottle } from "./invitation-throttle.ts";
-import type { RetryAfter } from "./retry-after.ts";
-import type { RateLimit } from "./token-buckets.ts";
+import type { RateLimit, RetryAfter } from "./token-buckets.ts";
 
 type AccessField = "roles" | "teamIds" | "groupRoleAssignments";
 
@@ -20,44 +19,33 @@ export const defaultSettings = {
    * a second mail; "keep": 200, the old invitation unchanged and no mail; "refuse": 400.
    */
   secondInvite: "replace" as "replace" | "keep" | "refuse",
-  /**
-   * The answer to POST /users for a user who is pending or active. 409 is documented; 400 was recorded for the
-   * same request on a project.
-   */
+  /** The answer to POST /users for a pending or active user. 409 is documented; 400 was recorded on projects. */
   usersConflict: 409 as 409 | 400,
   /**
-   * Whether the invitations API still lists an expired invitation, and answers GET for it. If so, PATCH answers
-   * 400 ALREADY_EXPIRED (a documented code) and DELETE removes it. Documented: the API returns pending
-   * invitations. Unknown: whether that excludes expired ones.
+   * Whether the invitations API, which returns pending invitations (documented), returns expired ones, too. If so,
+   * PATCH answers 400 ALREADY_EXPIRED (a documented code) and DELETE removes it.
    */
   listsExpired: false,
   /**
-   * Whether the users API lists a pending invitation beside the active entry of the same address, as after the
-   * user joined by single sign-on. Unknown: whether Atlas keeps such an invitation. Here, the invitations API
-   * lists it, and both APIs find it by its id.
+   * Whether the users API lists a pending invitation beside the active entry of the same address, as after a single
+   * sign-on. Unknown: whether Atlas keeps it. Here, the invitations API lists it, and both APIs find it by its id.
    */
   showsPendingBesideActive: false,
   /**
-   * Whether the users API shows a user who is invited to a project by the deprecated project endpoint.
-   * Documented: the API cannot show, update or remove such a user. Unknown: whether its lists do. The default is
-   * the hardest for clients: the API shows a user whom it does not change.
+   * Whether the users API shows a user who is invited to a project by the deprecated project endpoint, which is
+   * the hardest for clients. Documented: the API cannot show, update or remove the user. Unknown: whether lists do.
    */
   showsProjectInvitations: true,
-  /**
-   * Whether the totalCount of a list of users grows by one from each page to the next, although no user joins.
-   * Unknown: whether Atlas counts the same users that it lists.
-   */
+  /** Whether totalCount grows by one from page to page. Unknown: whether Atlas counts the users that it lists. */
   countsDiffer: false,
-  /** The status for an API key that is not Organization Owner. */
+  /** The status and the error code for an API key that is not Organization Owner. All are documented. */
   notOwnerAnswer: 401 as 401 | 403,
-  /** The error code for an API key that is not Organization Owner. Both are documented. Unknown: which applies. */
   notOwnerCode: "NOT_ORG_OWNER" as "NOT_ORG_OWNER" | "USER_UNAUTHORIZED",
   /** The fields that POST /invites ignores. */
   ignoresOnCreate: [] as readonly Exclude<AccessField, "roles">[],
   /**
-   * The fields that PATCH ignores, for invitations and for users. Documented: v1.0 names `roles` as the only
-   * field. Unknown: whether Atlas also ignores `roles` that an identity provider manages. `roles` means the
-   * organization roles in both APIs.
+   * The fields that PATCH ignores; `roles` are the organization roles in both APIs. Documented: v1.0 names `roles`
+   * as the only field. Unknown: whether Atlas also ignores `roles` that an identity provider manages.
    */
   ignoresOnUpdate: [] as readonly AccessField[],
   /**
@@ -67,28 +55,23 @@ export const defaultSettings = {
   omittedOnUpdate: "kept" as "kept" | "reset",
   /** The organization roles that Atlas adds to those of a POST or a PATCH. Unknown: whether it adds any. */
   addsRoles: [] as readonly string[],
-  /** Whether usernames that differ in letter case are one user. They are echoed as given either way. */
-  usernameCase: "ignored" as "ignored" | "significant",
-  /**
-   * The form in which Atlas stores and shows a username, such as the main address for an alias. The function has
-   * to leave its own results unchanged. Unknown: whether Atlas changes usernames.
-   */
+  /** How Atlas stores a username, such as an alias; leaves its own results unchanged. Unknown: whether it does. */
   storesUsername: (username: string): string => username,
-  /** The throttle of invitations, if there is one. */
   invitationThrottle: undefined as InvitationThrottle | undefined,
-  /**
-   * The buckets for the invitations and for the users of every organization. Undefined: the documented ones,
-   * which the headers report, but which refuse no request.
-   */
+  /** The buckets of every organization. Undefined: the documented ones, which refuse no request. */
   rateLimit: undefined as RateLimit | undefined,
   /** The form of the Retry-After header of a 429. */
   retryAfter: "seconds" as RetryAfter,
   /** How long an access token is valid, in s. Documented. */
   tokenLifetimeS: 3600,
-  /** How many valid tokens a service account may have. Documented. */
-  maxActiveTokens: 100,
   /** How often a service account may request a token. Documented; an older documentation says 10. */
   tokenRequestsPerMinute: 50,
 };
 
 export type Settings = typeof defaultSettings;
+
+/** What all parts of one simulator share. The clock is in ms. */
+export interface Context {
+  readonly settings: Settings;
+  readonly now: () => number;
+}

@@ -2,21 +2,14 @@ import { randomBytes, randomInt, randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { type Answer, answerOf } from "./answer.ts";
+import { text as readText } from "node:stream/consumers";
 import { Api, type ApiKey, type RetirableRequest } from "./api.ts";
-import { Authentication, type ReceivedRequest } from "./authentication.ts";
 import { type Fault, type FaultMatch, Faults, type OrderedFault } from "./faults.ts";
-import { OAuthEndpoints } from "./oauth-endpoints.ts";
 import { type Mail, Organization, type OrganizationContext } from "./organization.ts";
-import { type RequestListener, RequestListeners } from "./request-listeners.ts";
+import type { RequestListener, Stage } from "./request-listeners.ts";
 import { type LoggedRequest, logLine, outcomeOf } from "./request-log.ts";
 import { send } from "./send.ts";
-import {
-  type AccessToken,
-  type ServiceAccount,
-  type ServiceAccountOptions,
-  ServiceAccounts,
-} from "./service-accounts.ts";
+import type { AccessToken, ServiceAccount, ServiceAccounts } from "./service-accounts.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
 import { createTlsIdentity, type TlsIdentity } from "./tls-identity.ts";
 
@@ -43,24 +36,16 @@ export class SimulatedAtlas implements AsyncDisposable {
   /** A test may change the settings at any time; they apply to the next request. */
   readonly settings: Settings;
   readonly #context: OrganizationContext;
-  readonly #organizations = new Map<string, Organization>();
-  readonly #keys: ApiKey[] = [];
-  readonly #accounts: ServiceAccounts;
   readonly #api: Api;
-  readonly #oauth: OAuthEndpoints;
-  readonly #authentication: Authentication;
   readonly #faults = new Faults();
-  readonly #listeners = new RequestListeners();
+  readonly #listeners = new Set<RequestListener>();
   readonly #identity: TlsIdentity | undefined;
   readonly #server: Server;
 
   private constructor(now: () => number, settings: Partial<Settings>, identity: TlsIdentity | undefined) {
     this.settings = { ...defaultSettings, ...settings };
     this.#context = { now, newId: idSource(now), settings: this.settings, mails: this.mails };
-    this.#accounts = new ServiceAccounts(this.settings, now);
-    this.#api = new Api(this.#organizations, this.settings, now);
-    this.#oauth = new OAuthEndpoints(this.#accounts, this.settings, now);
-    this.#authentication = new Authentication(this.#keys, this.#accounts, this.settings, now);
+    this.#api = new Api(this.#context);
     const serve = (request: IncomingMessage, response: ServerResponse) => this.#serve(request, response);
     this.#identity = identity;
     this.#server = identity ? createTlsServer(identity, serve) : createServer(serve);
@@ -91,7 +76,7 @@ export class SimulatedAtlas implements AsyncDisposable {
   /** Adds an organization without members. */
   addOrganization({ id = this.#context.newId(), name = "Example" } = {}): Organization {
     const organization = new Organization(this.#context, id, name);
-    this.#organizations.set(id, organization);
+    this.#api.organizations.set(id, organization);
     return organization;
   }
 
@@ -103,28 +88,28 @@ export class SimulatedAtlas implements AsyncDisposable {
     privateKey = randomUUID(),
   }: Pick<ApiKey, "organization"> & Partial<ApiKey>): ApiKey {
     const key = { organization, roles, publicKey, privateKey };
-    this.#keys.push(key);
+    this.#api.keys.push(key);
     return key;
   }
 
   /** Adds a service account to an organization, by default one of an owner. */
-  addServiceAccount(options: ServiceAccountOptions): ServiceAccount {
-    return this.#accounts.add(options);
+  addServiceAccount(account: Parameters<ServiceAccounts["add"]>[0]): ServiceAccount {
+    return this.#api.accounts.add(account);
   }
 
   /** Issues an access token of a new service account, without a request. */
-  addAccessToken(options: Pick<ServiceAccountOptions, "organization" | "roles">): string {
-    return this.#accounts.issue(this.#accounts.add(options)).token;
+  addAccessToken(account: Parameters<ServiceAccounts["add"]>[0]): string {
+    return this.#api.accounts.issue(this.addServiceAccount(account)).token;
   }
 
   /** All access tokens, oldest first, with their expiry and revocation. */
   get tokens(): readonly AccessToken[] {
-    return this.#accounts.tokens;
+    return this.#api.accounts.tokens;
   }
 
   /** Makes every access token expire now. */
   expireTokens(): void {
-    this.#accounts.expireTokens();
+    this.#api.accounts.expireTokens();
   }
 
   /** Retires both versions of the invitations API, for all requests or for some: they answer 410. */
@@ -139,7 +124,8 @@ export class SimulatedAtlas implements AsyncDisposable {
 
   /** Calls the listener for every request at each stage. Returns the function that removes the listener. */
   onRequest(listener: RequestListener): () => void {
-    return this.#listeners.add(listener);
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** The requests as one line each. */
@@ -152,9 +138,8 @@ export class SimulatedAtlas implements AsyncDisposable {
     this.requests.length = 0;
   }
 
-  /** Stops the server, closes every connection and drops the work that faults have delayed. */
+  /** Stops the server and closes every connection. */
   async stop(): Promise<void> {
-    this.#faults.stop();
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeAllConnections();
     await closed;
@@ -176,36 +161,31 @@ export class SimulatedAtlas implements AsyncDisposable {
       ...(headers["content-type"] !== undefined && { contentType: headers["content-type"] }),
     };
     this.requests.push(logged);
-    const text = await readText(request);
+    const text = await readText(request).catch(() => undefined);
+    // The client has disconnected before the end of the body.
     if (text === undefined) return;
     if (text !== "") logged.body = parsedOrText(text);
 
-    const { username, handle } = this.#receive({ method, target, headers, text });
+    const { username, handle } = this.#api.receive({ method, target, headers, text });
     if (username !== undefined) Object.assign(logged, { authenticated: true, username });
     const cut = () => {
       logged.fault = "cut";
       response.destroy();
     };
-    if (await this.#listeners.notify(logged, "arrived")) return cut();
+    if (await this.#notify(logged, "arrived")) return cut();
     const delivery = await this.#faults.deliver(logged, handle);
     Object.assign(logged, outcomeOf(delivery));
-    if (await this.#listeners.notify(logged, "handled")) return cut();
-    if (await send(response, delivery)) await this.#listeners.notify(logged, "answered");
+    if (await this.#notify(logged, "handled")) return cut();
+    if (await send(response, delivery)) await this.#notify(logged, "answered");
   }
 
-  /** Verifies the credentials of a request on arrival. Returns their name, and the function that does the work. */
-  #receive(request: ReceivedRequest): { username?: string; handle: () => Answer } {
-    const { method, target, headers, text } = request;
-    if (target.startsWith("/api/oauth/")) {
-      const account = this.#oauth.verify(headers);
-      const handle = () => answerOf(() => this.#oauth.answer(request));
-      return { ...(account && { username: account.clientId }), handle };
+  /** Calls the listeners one after the other, and returns whether one of them cuts the connection. */
+  async #notify(request: LoggedRequest, stage: Stage): Promise<boolean> {
+    let isCut = false;
+    for (const listener of this.#listeners) {
+      if ((await listener(request, stage)) === "cut") isCut = true;
     }
-    const principal = this.#authentication.verify(request);
-    if ("refused" in principal) return { handle: () => principal.refused };
-    const handle = () =>
-      this.#api.answer({ method, url: new URL(target, this.url), headers, text, principal });
-    return { username: principal.name, handle };
+    return isCut;
   }
 }
 
@@ -219,17 +199,6 @@ function idSource(now: () => number): () => string {
 
 const randomLetters = (length: number) =>
   Array.from({ length }, () => String.fromCharCode(randomInt(97, 123))).join("");
-
-/** The whole body, or undefined if the client disconnects before its end. */
-async function readText(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  try {
-    for await (const chunk of request) chunks.push(chunk);
-  } catch {
-    return undefined;
-  }
-  return Buffer.concat(chunks).toString();
-}
 
 function parsedOrText(text: string): unknown {
   try {

@@ -11,7 +11,7 @@ export interface TestResponse {
   body: any;
 }
 
-export interface TestRequest {
+interface TestRequest {
   body?: unknown;
   headers?: Record<string, string>;
 }
@@ -20,10 +20,12 @@ export interface TestRequest {
 export class TestClient {
   readonly #atlas: SimulatedAtlas;
   readonly #key: KeyPair;
+  readonly #token: string;
 
-  constructor(atlas: SimulatedAtlas, key: KeyPair) {
+  constructor(atlas: SimulatedAtlas, key: KeyPair, token = "") {
     this.#atlas = atlas;
     this.#key = key;
+    this.#token = token;
   }
 
   /** Sends one request with the given headers. */
@@ -35,7 +37,13 @@ export class TestClient {
       ...(sent !== undefined && { body: sent }),
     });
     const text = await response.text();
-    return { status: response.status, headers: response.headers, text, body: parseJson(text) };
+    const isJson = response.headers.get("content-type")?.includes("json") && text !== "";
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      body: isJson ? JSON.parse(text) : undefined,
+    };
   }
 
   /** Sends a request twice: without credentials, and then with the answer to the digest challenge. */
@@ -45,10 +53,17 @@ export class TestClient {
     return this.send(method, path, { ...request, headers: { ...request.headers, Authorization } });
   }
 
-  /** Sends a request to API version 2. */
-  v2(method: string, path: string, body?: unknown): Promise<TestResponse> {
-    const headers = { Accept: "application/vnd.atlas.2025-03-12+json" };
-    return this.sendWithDigest(method, `/api/atlas/v2${path}`, { body, headers });
+  /** Sends one request to API version 2, with an access token. */
+  v2(method: string, path: string, body?: unknown, token = this.#token): Promise<TestResponse> {
+    const headers = { Accept: "application/vnd.atlas.2025-03-12+json", Authorization: `Bearer ${token}` };
+    return this.send(method, `/api/atlas/v2${path}`, { body, headers });
+  }
+
+  /** Invites a user to the organization of a path of API version 2. */
+  invite(path: string, username = "ada@example.com", token = this.#token): Promise<TestResponse> {
+    const roles = ["ORG_MEMBER"];
+    const body = { username, roles: path.endsWith("/users") ? { orgRoles: roles } : roles };
+    return this.v2("POST", path, body, token);
   }
 }
 
@@ -70,7 +85,7 @@ export function digestHeader(
   given: DigestParameters,
 ) {
   const { method, uri, nc = "00000001", realm = "MMS Public API", qop = "auth", cnonce = "0a4f113b" } = given;
-  const nonce = nonceOf(challenge);
+  const nonce = challenge.get("www-authenticate")?.match(/nonce="([^"]+)"/)?.[1];
   const secret = md5(`${publicKey}:${realm}:${privateKey}`);
   const response =
     given.response ?? md5(`${secret}:${nonce}:${nc}:${cnonce}:${qop}:${md5(`${method}:${uri}`)}`);
@@ -80,36 +95,22 @@ export function digestHeader(
   );
 }
 
-/** The nonce of a digest challenge. */
-export function nonceOf(challenge: Headers): string {
-  const nonce = challenge.get("www-authenticate")?.match(/nonce="([^"]+)"/)?.[1];
-  if (nonce === undefined) throw new Error("no challenge");
-  return nonce;
-}
-
 /** Starts a simulator with one organization, the API key of an owner, and an access token. */
 export async function startAtlas(options?: SimulatedAtlasOptions) {
   const atlas = await SimulatedAtlas.start(options);
   const organization = atlas.addOrganization({ name: "Example" });
   const key = atlas.addApiKey({ organization });
+  const token = atlas.addAccessToken({ organization });
   return {
     atlas,
     organization,
     key,
-    client: new TestClient(atlas, key),
-    token: atlas.addAccessToken({ organization }),
+    client: new TestClient(atlas, key, token),
+    token,
     invites: `/orgs/${organization.id}/invites`,
     users: `/orgs/${organization.id}/users`,
     [Symbol.asyncDispose]: () => atlas.stop(),
   };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 const md5 = (text: string) => createHash("md5").update(text).digest("hex");

@@ -6,6 +6,7 @@ import {
   parseAccess,
   parseFields,
   parseUsername,
+  serveBy,
 } from "./endpoint-request.ts";
 import type { MembershipStatus, Organization, Person } from "./organization.ts";
 
@@ -19,43 +20,26 @@ const allStatuses: readonly MembershipStatus[] = [
 const defaultStatuses: readonly MembershipStatus[] = ["ACTIVE", "PENDING"];
 
 /** `/orgs/{orgId}/users[/{userId}]`, version 2025-02-19. */
-export function serveUsers(request: EndpointRequest): Answer {
-  const { method, organization, id, url } = request;
-  if (id === undefined) {
-    if (method === "GET") return listUsers(request);
-    if (method === "POST") return createUser(request);
-  } else {
-    if (method === "GET") return answerWith(200, organization, storedUser(request, requestedStatuses(url)));
-    if (method === "PATCH") return updateUser(request);
-    if (method === "DELETE") return removeUser(request);
-  }
-  return { status: 405 };
-}
+export const serveUsers = serveBy({
+  GET: listUsers,
+  POST: createUser,
+  "GET id": (request) =>
+    answerWith(200, request.organization, storedUser(request, requestedStatuses(request.url))),
+  "PATCH id": updateUser,
+  "DELETE id": removeUser,
+});
 
 function listUsers(request: EndpointRequest): Answer {
   const { organization, url, settings } = request;
   const statuses = requestedStatuses(url);
-  const username = url.searchParams.get("username");
   const itemsPerPage = requestedNumber(url, "itemsPerPage", 100, 500);
   const pageNum = requestedNumber(url, "pageNum", 1, Number.MAX_SAFE_INTEGER);
-  const found = listedPeople(request)
-    .filter(({ status }) => statuses.includes(status))
-    .filter((person) => username === null || organization.sameUsername(person.username, username));
+  const found = listedPeople(request).filter(({ status }) => statuses.includes(status));
   const page = found.slice((pageNum - 1) * itemsPerPage, pageNum * itemsPerPage);
 
-  const link = (rel: string, number: number) => {
-    const href = new URL(url);
-    href.searchParams.set("pageNum", String(number));
-    href.searchParams.set("itemsPerPage", String(itemsPerPage));
-    return { href: href.href, rel };
-  };
-  const links = [link("self", pageNum)];
-  if (pageNum > 1) links.push(link("previous", pageNum - 1));
-  if (pageNum * itemsPerPage < found.length) links.push(link("next", pageNum + 1));
   const results = page.map((person) => userView(organization, person));
-  if (url.searchParams.get("includeCount") === "false") return { status: 200, body: { links, results } };
   const totalCount = found.length + (settings.countsDiffer ? pageNum - 1 : 0);
-  return { status: 200, body: { links, results, totalCount } };
+  return { status: 200, body: { results, totalCount } };
 }
 
 function listedPeople({ organization, settings }: EndpointRequest): readonly Person[] {
@@ -69,7 +53,7 @@ function listedPeople({ organization, settings }: EndpointRequest): readonly Per
 function createUser({ organization, body, principal, settings }: EndpointRequest): Answer {
   const fields = parseFields(body, ["username", "roles", "teamIds"], ["username", "roles"]);
   const username = parseUsername(fields.username);
-  const access = accessOnCreate(parseUserAccess(fields, organization), settings);
+  const access = accessOnCreate(parseUserAccess(fields), settings);
   const existing = organization.storedPerson(username);
   // Documented: Atlas replaces a user who is expired or rejected.
   if (existing && defaultStatuses.includes(existing.status)) {
@@ -85,7 +69,7 @@ function updateUser(request: EndpointRequest): Answer {
   const person = changeableUser(request);
   const fields = parseFields(body, ["roles", "teamIds"]);
   // Documented: an empty list resets.
-  Object.assign(person, accessOnUpdate(parseUserAccess(fields, organization), settings));
+  Object.assign(person, accessOnUpdate(parseUserAccess(fields), settings));
   return answerWith(200, organization, person);
 }
 
@@ -117,14 +101,10 @@ const notInOrganization = (id: string) =>
   refusal(404, "USER_NOT_IN_ORG", `User ${id} is not in the organization.`, [id]);
 
 function requestedStatuses(url: URL): readonly MembershipStatus[] {
-  const many = url.searchParams.getAll("orgMembershipStatuses");
-  const one = url.searchParams.getAll("orgMembershipStatus");
-  const requested = [...many, ...one];
+  const requested = url.searchParams.getAll("orgMembershipStatuses");
   const isUnknown = (status: string) => !allStatuses.some((known) => known === status);
-  // Documented: at most four, and not together with the older singular.
-  if (many.length > 4 || (many.length > 0 && one.length > 0) || requested.some(isUnknown)) {
-    throw invalidQuery("orgMembershipStatuses");
-  }
+  // Documented: at most four.
+  if (requested.length > 4 || requested.some(isUnknown)) throw invalidQuery("orgMembershipStatuses");
   return requested.length > 0 ? allStatuses.filter((status) => requested.includes(status)) : defaultStatuses;
 }
 
@@ -138,11 +118,11 @@ function requestedNumber(url: URL, name: string, byDefault: number, max: number)
 const invalidQuery = (name: string) =>
   refusal(400, "INVALID_QUERY_PARAMETER", `The query parameter ${name} is not valid.`, [name]);
 
-function parseUserAccess({ roles, teamIds }: Record<string, unknown>, organization: Organization) {
+function parseUserAccess({ roles, teamIds }: Record<string, unknown>) {
   const { orgRoles, groupRoleAssignments } =
     roles === undefined ? {} : parseFields(roles, ["orgRoles", "groupRoleAssignments"], ["orgRoles"]);
   const access = { roles: orgRoles, teamIds, groupRoleAssignments };
-  return parseAccess(access, { roles: "orgRoles", groupRoles: "groupRoles" }, organization);
+  return parseAccess(access, { roles: "orgRoles", groupRoles: "groupRoles" });
 }
 
 const answerWith = (status: number, organization: Organization, person: Person): Answer => ({

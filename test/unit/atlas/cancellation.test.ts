@@ -1,9 +1,6 @@
-import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../../provider/atlas/clock.ts";
-import { RateLimiter } from "../../../provider/atlas/limits/rate-limiter.ts";
-import type { LoggedRequest } from "../../support/simulated-atlas/request-log.ts";
-import { Created, Invitations, requestFixture } from "./client-fixture.ts";
+import { rejection, requestFixture } from "./client-fixture.ts";
 
 /** `requestFixture` with a run that can be cancelled. */
 async function cancellationFixture() {
@@ -14,58 +11,22 @@ async function cancellationFixture() {
     ...fixture,
     run,
     list: { ...fixture.list, bounds },
-    create: { ...fixture.create, bounds, invites: true, recheck: fixture.rechecked().recheck },
+    create: { ...fixture.create, bounds },
     remove: { ...fixture.remove, bounds },
-    /** A client whose waits are real. */
-    realTimeClient: () =>
-      fixture.connected({
-        clock: systemClock,
-        rateLimiter: new RateLimiter(systemClock, () => {}, { signal: run.signal }),
-        // Each test waits for a minute at least, and shows it.
-        notify: () => run.abort(),
-      }),
-    /** Cancels the run while the next such request is handled. */
-    cancelDuring: (isMeant: (request: LoggedRequest) => boolean) =>
-      fixture.atlas.onRequest((request, stage) => {
-        if (stage === "handled" && isMeant(request)) run.abort();
-      }),
   };
 }
 
 const cancelled = { name: "AtlasError", kind: "cancelled" };
 
 describe("when the run is cancelled,", () => {
-  test("no request is sent", async () => {
-    await using fixture = await cancellationFixture();
-    fixture.run.abort();
-
-    await expect(fixture.client.fetch(fixture.create, Created)).rejects.toMatchObject(cancelled);
-
-    expect(fixture.atlas.requests).toEqual([]);
-  });
-
-  test.each([
-    ["the throttle", { method: "POST", status: 400, body: { errorCode: "RATE_LIMITED_IP" } }],
-    ["an empty bucket", { method: "POST", status: 429, headers: { "Retry-After": "55" } }],
-    ["a retry", { method: "POST", status: 503 }],
-  ])("an invitation that waits for %s is not sent", async (_, fault) => {
-    await using fixture = await cancellationFixture();
-    fixture.atlas.fail(fault);
-    void fixture.clock.after(250).then(() => fixture.run.abort());
-
-    await expect(fixture.client.fetch(fixture.create, Created)).rejects.toMatchObject(cancelled);
-
-    expect(fixture.methods()).toEqual(["POST"]);
-    expect(fixture.atlas.mails).toEqual([]);
-  });
-
   test("the wait for a retry ends at once", async () => {
     await using fixture = await cancellationFixture();
     fixture.atlas.fail({ status: 503, headers: { "Retry-After": "60" } });
+    // The notice tells the user of the wait.
+    const client = fixture.connected({ clock: systemClock, notify: () => fixture.run.abort() });
 
-    const sent = fixture.realTimeClient().fetch(fixture.list, Invitations);
+    await expect(fixture.send(fixture.list, client)).rejects.toMatchObject(cancelled);
 
-    await expect(sent).rejects.toMatchObject(cancelled);
     expect(fixture.methods()).toEqual(["GET"]);
   });
 
@@ -74,46 +35,34 @@ describe("when the run is cancelled,", () => {
     fixture.atlas.fail({ status: 503, times: 5 });
     const { struck } = fixture.atlas.fail({ hang: "before" });
 
-    const sent = fixture.client.fetch(fixture.list, Invitations);
-    void struck.then(() => fixture.run.abort());
+    const sent = rejection(fixture.send(fixture.list));
+    await struck;
+    fixture.run.abort();
 
-    await expect(sent).rejects.toMatchObject(cancelled);
+    expect(await sent).toMatchObject(cancelled);
     expect(fixture.methods()).toEqual(Array(6).fill("GET"));
   });
 
-  test("a DELETE and a POST under way are not aborted, and their answers are used", async () => {
-    for (const method of ["DELETE", "POST"]) {
-      await using fixture = await cancellationFixture();
-      const until = new Promise((resolve) => setTimeout(resolve, 50));
-      const { struck } = fixture.atlas.fail({ until });
-      void struck.then(() => fixture.run.abort());
+  test.each(["DELETE", "POST"])("a %s under way is not aborted, and its answer is used", async (method) => {
+    await using fixture = await cancellationFixture();
+    const { struck } = fixture.atlas.fail({ until: new Promise((resolve) => setTimeout(resolve, 50)) });
 
-      if (method === "DELETE") await fixture.client.sendWithoutBody(fixture.remove);
-      else
-        expect(await fixture.client.fetch(fixture.create, v.object({ username: v.string() }))).toBeDefined();
+    const sent = fixture.send(method === "DELETE" ? fixture.remove : fixture.create);
+    await struck;
+    fixture.run.abort();
 
-      expect(fixture.methods()).toEqual([method]);
-      expect(fixture.run.signal.aborted).toBe(true);
-    }
+    expect(await sent).toBeTruthy();
+    expect(fixture.methods()).toEqual([method]);
   });
 
   test("a request whose challenge is under way is not sent with credentials", async () => {
     await using fixture = await cancellationFixture();
-    fixture.cancelDuring(({ challenge }) => challenge);
+    fixture.atlas.onRequest(({ challenge }, stage) => {
+      if (stage === "handled" && challenge) fixture.run.abort();
+    });
 
-    await expect(fixture.client.fetch(fixture.create, Created)).rejects.toMatchObject(cancelled);
+    await expect(fixture.send(fixture.create)).rejects.toMatchObject(cancelled);
 
     expect(fixture.log()).toEqual(["POST 401 challenge"]);
-  });
-
-  test("no token is requested", async () => {
-    await using fixture = await cancellationFixture();
-    fixture.cancelDuring(({ status }) => status === 401);
-
-    const sent = fixture.withServiceAccount().sendWithoutBody(fixture.remove);
-
-    await expect(sent).rejects.toMatchObject(cancelled);
-    // The v1.0 API takes no tokens.
-    expect(fixture.log()).toEqual(["token 200", "DELETE 401 challenge"]);
   });
 });

@@ -8,17 +8,10 @@ import type { Bounds } from "../../../provider/atlas/bounds.ts";
 import type { Clock } from "../../../provider/atlas/clock.ts";
 import { type ApiKey, DigestAuth } from "../../../provider/atlas/credentials/digest-auth.ts";
 import { ServiceAccountAuth } from "../../../provider/atlas/credentials/service-account-auth.ts";
-import type { InvitationsApi } from "../../../provider/atlas/invitations/invitations-api.ts";
-import {
-  INVITES_API_VERSIONS,
-  InvitesEndpoint,
-} from "../../../provider/atlas/invitations/invites-endpoint.ts";
-import { UsersAsInvitations } from "../../../provider/atlas/invitations/users-as-invitations.ts";
-import { UsersEndpoint } from "../../../provider/atlas/invitations/users-endpoint.ts";
 import { RateLimiter } from "../../../provider/atlas/limits/rate-limiter.ts";
 import type { Notice } from "../../../provider/atlas/notice.ts";
 import { Transport, type TransportOptions } from "../../../provider/atlas/transport.ts";
-import type { InvitationsApiVersion } from "../../../provider/settings/settings.ts";
+import type { Stage } from "../../support/simulated-atlas/request-listeners.ts";
 import type { LoggedRequest } from "../../support/simulated-atlas/request-log.ts";
 import { SimulatedAtlas, type SimulatedAtlasOptions } from "../../support/simulated-atlas/simulated-atlas.ts";
 
@@ -102,6 +95,18 @@ export async function clientFixture(options?: SimulatedAtlasOptions) {
     slept: () => clock.sleeps.reduce((sum, ms) => sum + ms, 0),
     /** The texts of the notices. */
     notices,
+    /** Acts when the next such request reaches the stage. The request waits for it. */
+    onNext: (
+      stage: Stage,
+      action: () => unknown,
+      isMeant: (request: LoggedRequest) => boolean = () => true,
+    ) => {
+      const removeListener = atlas.onRequest(async (request, reached) => {
+        if (reached !== stage || !isMeant(request)) return;
+        removeListener();
+        await action();
+      });
+    },
     /** The requests whose credentials were verified: without the challenges. */
     verified: () => atlas.requests.filter(({ authenticated }) => authenticated),
     [Symbol.asyncDispose]: () => atlas.stop(),
@@ -117,7 +122,7 @@ export const Created = v.object({ id: v.string() });
 /** `clientFixture` with requests for the invitations of its organization. */
 export async function requestFixture(options?: SimulatedAtlasOptions) {
   const fixture = await clientFixture(options);
-  const { atlas, organization, client, clock } = fixture;
+  const { atlas, organization, client } = fixture;
   const path = `/api/atlas/v1.0/orgs/${organization.id}/invites`;
   const mediaType = "application/json";
   const list: AtlasRequest = { method: "GET", path, mediaType, subject: "the list of invitations", bounds };
@@ -151,39 +156,21 @@ export async function requestFixture(options?: SimulatedAtlasOptions) {
       };
       return { calls, recheck };
     },
+    /** Sends a request, and parses the answer. */
+    send: (request: AtlasRequest = list, by = client) => {
+      if (request.method === "DELETE") return by.sendWithoutBody(request);
+      return by.fetch(request, request.method === "POST" ? Created : Invitations);
+    },
     /** The methods of the verified requests. */
     methods: () => fixture.verified().map(({ method }) => method),
     /** All requests: the method, or "token", with the status and what is unusual about it. */
     log: () =>
       atlas.log().map((line) => line.replace(/^POST \/api\/oauth\/\S+/, "token").replace(/ \/\S+/, "")),
-    /** Lets the time pass while the next such request is answered. */
-    delay: (method: string, ms: number, isDelayed: (request: LoggedRequest) => boolean = () => true) => {
-      const remove = atlas.onRequest((request, stage) => {
-        if (stage !== "handled" || request.method !== method || !isDelayed(request)) return;
-        remove();
-        clock.pass(ms);
-      });
-    },
   };
 }
 
-/** The invitations API in one version, without the fallback to the users API. */
-export function invitationsApiOf(
-  apiVersion: InvitationsApiVersion,
-  client: AtlasClient,
-  clock: Clock,
-): InvitationsApi {
-  const users = new UsersEndpoint(client);
-  if (apiVersion === "users") return new UsersAsInvitations(users);
-  return new InvitesEndpoint(client, users.listOrgUsers, INVITES_API_VERSIONS[apiVersion], clock.now);
-}
-
 /** The error of a promise that is rejected. */
-export async function rejection(promise: Promise<unknown>): Promise<Error> {
-  try {
-    await promise;
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error("The promise was not rejected.");
+export function rejection(promise: Promise<unknown>): Promise<Error> {
+  const unexpected = () => Promise.reject(new Error("The promise was not rejected."));
+  return promise.then(unexpected, (error) => error);
 }

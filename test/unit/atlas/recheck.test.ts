@@ -1,10 +1,12 @@
 import { describe, expect, test } from "vitest";
+import type { AtlasRequest } from "../../../provider/atlas/atlas-client.ts";
 import type { Bounds } from "../../../provider/atlas/bounds.ts";
 import { RateLimiter } from "../../../provider/atlas/limits/rate-limiter.ts";
 import type { LoggedRequest } from "../../support/simulated-atlas/request-log.ts";
-import { bounds, Created, Invitations, rejection, requestFixture } from "./client-fixture.ts";
+import { bounds, rejection, requestFixture } from "./client-fixture.ts";
 
-const isChallenge = ({ challenge }: LoggedRequest) => challenge;
+const isDelete = ({ method }: LoggedRequest) => method === "DELETE";
+const isChallenge = (request: LoggedRequest) => request.challenge && isDelete(request);
 const rechecked = ["GET 401 challenge", "GET 200"];
 const challenged = "DELETE 401 challenge";
 
@@ -26,56 +28,49 @@ test.each<[string, Setup, steps: string[]]>([
     [...rechecked, challenged, ...rechecked],
   ],
 ])("a request is %s, immediately before it is sent", async (_, setup, steps) => {
-  const { isAuthenticated, nonces, isUnchecked = false, challengeMs } = setup;
+  const { isAuthenticated, nonces, isUnchecked = false, challengeMs = 0 } = setup;
   await using fixture = await requestFixture(nonces && { nonces });
-  if (isAuthenticated) await fixture.client.fetch(fixture.list, Invitations);
+  if (isAuthenticated) await fixture.send();
   fixture.clock.pass(61_000);
   fixture.atlas.forget();
-  if (challengeMs) fixture.delay("DELETE", challengeMs, isChallenge);
+  fixture.onNext("handled", () => fixture.clock.pass(challengeMs), isChallenge);
   const { recheck } = fixture.rechecked();
 
-  await fixture.client.sendWithoutBody({ ...fixture.remove, recheck, isUnchecked });
+  await fixture.send({ ...fixture.remove, recheck, isUnchecked });
 
   expect(fixture.log()).toEqual([...steps, "DELETE 204"]);
 });
 
 test.each([
-  [false, 500, 0],
-  [false, 501, 1],
-  [true, 10_000, 0],
-  [true, 10_001, 1],
-])(
-  "a request (invites: %j) that waited %i ms in a queue is rechecked %i times",
-  async (invites, ms, count) => {
-    await using fixture = await requestFixture();
-    const rateLimiter = new RateLimiter(fixture.clock, () => {});
-    const client = fixture.connected({ rateLimiter });
-    const request = { ...(invites ? fixture.create : fixture.remove), invites };
-    rateLimiter.onTooManyRequests(request, ms);
-    const { recheck } = fixture.rechecked();
+  ["remove", 500, 0],
+  ["remove", 501, 1],
+  ["create", 10_000, 0],
+  ["create", 10_001, 1],
+] as const)("%s: a request that waited %i ms in a queue is rechecked %i times", async (name, ms, count) => {
+  await using fixture = await requestFixture();
+  const rateLimiter = new RateLimiter(fixture.clock, () => {});
+  const { recheck } = fixture.rechecked();
+  const request = { ...fixture[name], invites: name === "create", recheck };
+  rateLimiter.onTooManyRequests(request, ms);
 
-    if (invites) await client.fetch({ ...request, recheck }, Created);
-    else await client.sendWithoutBody({ ...request, recheck });
+  await fixture.send(request, fixture.connected({ rateLimiter }));
 
-    expect(fixture.slept()).toBe(ms);
-    expect(fixture.methods()).toEqual([...Array(count).fill("GET"), request.method]);
-  },
-);
+  expect(fixture.slept()).toBe(ms);
+  expect(fixture.methods()).toEqual([...Array(count).fill("GET"), request.method]);
+});
 
 test.each([
-  ["after a slow challenge", "DELETE", {}, []],
-  ["after a lost answer", "POST", { cut: "after" }, ["POST"]],
-] as const)("a recheck that fails ends the request: %s", async (_, method, fault, methods) => {
+  ["a slow challenge", "remove", []],
+  ["a lost answer", "create", ["POST"]],
+] as const)("a recheck that fails after %s ends the request", async (_, name, methods) => {
   await using fixture = await requestFixture();
-  if ("cut" in fault) fixture.atlas.fail(fault);
-  else fixture.delay(method, 5_000, isChallenge);
-  const request = { ...(method === "POST" ? fixture.create : fixture.remove), body: undefined };
+  if (name === "create") fixture.atlas.fail({ cut: "after" });
+  fixture.onNext("handled", () => fixture.clock.pass(5_000), isChallenge);
   const recheck = () => Promise.reject(new Error("No longer pending."));
 
-  await expect(fixture.client.sendWithoutBody({ ...request, recheck })).rejects.toThrow("No longer pending.");
+  await expect(fixture.send({ ...fixture[name], recheck })).rejects.toThrow("No longer pending.");
 
   expect(fixture.methods()).toEqual(methods);
-  expect(fixture.organization.invitations).toHaveLength(1);
 });
 
 test("the attempts of a recheck that fails are not repeated", async () => {
@@ -83,9 +78,7 @@ test("the attempts of a recheck that fails are not repeated", async () => {
   fixture.atlas.fail({ method: "GET", status: 503, times: Number.POSITIVE_INFINITY });
   const { recheck } = fixture.rechecked();
 
-  const error = await rejection(
-    fixture.client.sendWithoutBody({ ...fixture.remove, recheck, isUnchecked: true }),
-  );
+  const error = await rejection(fixture.send({ ...fixture.remove, recheck, isUnchecked: true }));
 
   expect(error).toMatchObject({ status: 503, method: "GET" });
   expect(error.message.match(/Tried 6 times\./g)).toHaveLength(1);
@@ -94,88 +87,63 @@ test("the attempts of a recheck that fails are not repeated", async () => {
 
 test("a recheck is bounded by the deadline of its request", async () => {
   await using fixture = await requestFixture();
-  fixture.atlas.fail({ status: 503, headers: { "Retry-After": "40" }, times: 2 });
   const { calls, recheck } = fixture.rechecked();
-  const aMinute = { deadline: 60_000 };
 
-  const sent = fixture.client.sendWithoutBody({ ...fixture.remove, bounds: aMinute, recheck });
+  await fixture.send({ ...fixture.remove, bounds: { deadline: 60_000 }, recheck, isUnchecked: true });
 
-  await expect(sent).rejects.toMatchObject({ kind: "waitTooLong", cause: { method: "GET", status: 503 } });
-  expect(calls).toEqual([aMinute]);
-  expect(fixture.methods()).toEqual(["DELETE", "GET"]);
+  expect(calls).toEqual([{ deadline: 60_000 }]);
 });
 
 test("a recheck for the first request of a burst does not wait for the burst", async () => {
   await using fixture = await requestFixture();
-  fixture.delay("DELETE", 5_000, isChallenge);
+  fixture.onNext("handled", () => fixture.clock.pass(5_000), isChallenge);
   const { calls, recheck } = fixture.rechecked();
 
-  const removal = fixture.client.sendWithoutBody({ ...fixture.remove, recheck });
-  const others = Array.from({ length: 5 }, () => fixture.client.fetch(fixture.list, Invitations));
+  await Promise.all([fixture.send({ ...fixture.remove, recheck }), fixture.send(), fixture.send()]);
 
-  expect(await removal).toBe(true);
-  await Promise.all(others);
   expect(calls).toEqual([{ ...bounds, isRecheck: true }]);
 });
 
 test("a request that was just rechecked does not wait behind others for a connection", async () => {
   await using fixture = await requestFixture();
-  await fixture.client.fetch(fixture.list, Invitations);
-  let release = () => {};
-  const until = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  const lists = (count: number, name: string) =>
-    Array.from({ length: count }, () =>
-      fixture.client.fetch({ ...fixture.list, path: `${fixture.path}?username=${name}` }, Invitations),
-    );
+  await fixture.send();
+  const until = new Promise<void>((resolve) => fixture.onNext("answered", resolve, isDelete));
+  const lists = (count: number, query: string) =>
+    Array.from({ length: count }, () => fixture.send({ ...fixture.list, path: `${fixture.path}?${query}` }));
   // All connections but one.
   fixture.atlas.fail({ path: /slow/, until, times: 31 });
-  const slow = lists(31, "slow");
-  const others: Promise<unknown>[] = [];
-  const removeListener = fixture.atlas.onRequest(({ path }, stage) => {
-    if (path !== fixture.path || stage !== "arrived") return;
-    removeListener();
-    others.push(...lists(20, "other"));
-  });
+  const others = lists(31, "slow");
+  const isRecheck = ({ path }: LoggedRequest) => path === fixture.path;
+  fixture.onNext("arrived", () => others.push(...lists(20, "other")), isRecheck);
   const { recheck } = fixture.rechecked();
 
-  await fixture.client.sendWithoutBody({ ...fixture.remove, recheck, isUnchecked: true });
+  await fixture.send({ ...fixture.remove, recheck, isUnchecked: true });
   await Promise.all(others);
-  release();
-  await Promise.all(slow);
 
-  const sent = fixture.verified().filter(({ path }) => !path.includes("slow"));
   // The first of the others takes the connection that the recheck frees.
+  const sent = fixture.verified().filter(({ path }) => !path.includes("slow"));
   expect(sent.map(({ method }) => method).slice(0, 4)).toEqual(["GET", "GET", "GET", "DELETE"]);
-  expect(sent).toHaveLength(23);
 });
 
-const aMinuteLater = { "Retry-After": "60" };
-
 describe("with a service account,", () => {
-  /** A client that has a token, for the versioned API. */
+  /** A client that has a token, and gets the next one after a minute. */
   async function tokenFixture() {
     const fixture = await requestFixture();
-    const versioned = (path: string) => ({
-      path: path.replace("v1.0", "v2"),
+    const client = fixture.withServiceAccount();
+    const onV2 = <Request extends AtlasRequest>(request: Request) => ({
+      ...request,
+      path: request.path.replace("v1.0", "v2"),
       mediaType: "application/vnd.atlas.2023-01-01+json",
     });
-    const client = fixture.withServiceAccount();
-    const list = { ...fixture.list, ...versioned(fixture.path) };
-    await client.fetch(list, Invitations);
+    const list = onV2(fixture.list);
+    await fixture.send(list, client);
     fixture.atlas.forget();
-    const recheck = async (bounds: Bounds) => {
-      const found = await client.fetch({ ...list, bounds }, Invitations);
-      if (found.length === 0) throw new Error("No longer pending.");
-    };
+    const late = { status: 429, headers: { "Retry-After": "60" } };
+    fixture.atlas.fail({ path: /oauth/, authenticated: "either", ...late });
+    const recheck = async (bounds: Bounds) => void (await fixture.send({ ...list, bounds }, client));
     return {
       ...fixture,
-      client,
-      remove: { ...fixture.remove, ...versioned(fixture.remove.path), recheck },
-      /** The next token comes after a minute. */
-      delayToken: () =>
-        fixture.atlas.fail({ path: /oauth/, authenticated: "either", status: 429, headers: aMinuteLater }),
+      removed: () => fixture.send({ ...onV2(fixture.remove), recheck, isUnchecked: true }, client),
     };
   }
 
@@ -184,33 +152,14 @@ describe("with a service account,", () => {
     ["was due for renewal", []],
   ])("a request is rechecked after its token %s and the next one came late", async (reason, steps) => {
     await using fixture = await tokenFixture();
-    fixture.delayToken();
-    const removeListener = fixture.atlas.onRequest((_, stage) => {
-      if (stage !== "handled") return;
-      removeListener();
+    fixture.onNext("handled", () => {
       if (reason === "was rejected") fixture.atlas.expireTokens();
       else fixture.clock.pass(50 * 60_000);
     });
 
-    await fixture.client.sendWithoutBody({ ...fixture.remove, isUnchecked: true });
+    await fixture.removed();
 
     expect(fixture.slept()).toBe(60_000);
     expect(fixture.log()).toEqual(["GET 200", ...steps, "token 429", "token 200", "GET 200", "DELETE 204"]);
-  });
-
-  test("a person who accepts during the wait for a token is not removed", async () => {
-    await using fixture = await tokenFixture();
-    fixture.delayToken();
-    fixture.atlas.expireTokens();
-    fixture.atlas.onRequest(({ method, status }, stage) => {
-      if (method === "DELETE" && status === 401 && stage === "answered") {
-        fixture.organization.accept("ada@example.com");
-      }
-    });
-
-    await expect(fixture.client.sendWithoutBody(fixture.remove)).rejects.toThrow("No longer pending.");
-
-    expect(fixture.log()).toEqual(["DELETE 401", "token 429", "token 200", "GET 200"]);
-    expect(fixture.organization.users).toMatchObject([{ status: "ACTIVE" }]);
   });
 });

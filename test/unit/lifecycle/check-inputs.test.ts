@@ -19,26 +19,21 @@ function failuresOf(changes: object, olds?: Record<string, unknown>): Record<str
 const invalidProperties = (changes: object, olds?: Record<string, unknown>) =>
   Object.keys(failuresOf(changes, olds)).sort();
 
-/** An object as it comes from the wire, where any name is an own property. */
+/** The arguments as they come from the wire, where any name is an own property. */
 function fromJson(entries: [string, unknown][]): Record<string, unknown> {
-  const members = entries.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
-  return JSON.parse(`{${members.join(",")}}`);
+  const members = [...Object.entries(least), ...entries].map((entry) =>
+    entry.map((part) => JSON.stringify(part)),
+  );
+  return JSON.parse(`{${members.map((member) => member.join(":")).join(",")}}`);
 }
 
-test.each([null, undefined])("fills in defaults for optional arguments that are %s", (absent) => {
-  const optional = {
-    teamIds: absent,
-    groupRoleAssignments: absent,
-    onAccepted: absent,
-    reinviteExpired: absent,
-  };
+test.each([null, undefined])("fills in defaults for %s, and keeps empty lists", (absent) => {
+  const lists = { teamIds: absent, groupRoleAssignments: absent };
+  const optional = { ...lists, onAccepted: absent, reinviteExpired: absent };
   const result = { inputs: { ...least, ...defaults }, failures: [], warnings: [] };
   expect(checkInputs(least)).toStrictEqual(result);
   // The plugin host cannot answer with a property that is undefined.
   expect(checkInputs({ ...least, ...optional })).toStrictEqual(result);
-});
-
-test("keeps empty lists", () => {
   const empty = { teamIds: [], groupRoleAssignments: [] };
   expect(checkInputs({ ...least, ...empty }).inputs).toEqual({ ...least, ...defaults, ...empty });
 });
@@ -94,7 +89,7 @@ test("returns inputs or failures for anything that a program declares", () => {
   const others = fc.object({ key: names, values }).map((object) => Object.entries(object));
   fc.assert(
     fc.property(others, (entries) => {
-      const { inputs, failures } = checkInputs(fromJson([...Object.entries(least), ...entries]));
+      const { inputs, failures } = checkInputs(fromJson(entries));
       if (failures.length === 0) expect(checkInputs({ ...inputs }).inputs).toEqual(inputs);
       for (const { property, reason } of failures) expect([typeof property, reason]).not.toContain("");
     }),
@@ -104,25 +99,21 @@ test("returns inputs or failures for anything that a program declares", () => {
 
 const idReason = (what: string, where: string, value: string) =>
   `must be the id of ${what}, 24 hexadecimal digits that Atlas shows in ${where}; got "${value}"`;
-const NAMES = "orgId, username, roles, teamIds, groupRoleAssignments, onAccepted, reinviteExpired";
-const unknownArgument = `unknown argument; the arguments are ${NAMES}`;
 
 test("reports every invalid argument at once, each at its path", () => {
   const given = {
     orgId: "myorg",
     username: "ada",
-    roles: ["GROUP_OWNER", 5, "", null],
+    roles: ["GROUP_OWNER", 5, ""],
     teamIds: ["team", team, null],
     groupRoleAssignments: [
       { groupId: project, roles: [] },
       { groupId: "project", roles: ["ORG_OWNER", "GROUP_OWNER"], role: "GROUP_OWNER" },
       {},
-      "GROUP_OWNER",
       null,
     ],
     onAccepted: "keep",
     reinviteExpired: "true",
-    teamsIds: [],
     "mongodbatlas:orgId": orgId,
   };
   expect(failuresOf(given)).toEqual({
@@ -132,7 +123,6 @@ test("reports every invalid argument at once, each at its path", () => {
       '"GROUP_OWNER" is a role in a project: declare it in groupRoleAssignments, with the id of the project',
     "roles[1]": "must be a role in quotes; got the number 5",
     "roles[2]": 'must be a role, such as ORG_MEMBER; got ""',
-    "roles[3]": "must be a role, a string; got null",
     "teamIds[0]": idReason("a team", "the address of the team's page", "team"),
     "teamIds[2]": "must be the id of a team, a string; got null",
     "groupRoleAssignments[0].roles":
@@ -142,38 +132,31 @@ test("reports every invalid argument at once, each at its path", () => {
     "groupRoleAssignments[1].role": "unknown argument; the arguments are groupId, roles",
     "groupRoleAssignments[2].groupId": "required, but missing",
     "groupRoleAssignments[2].roles": "required, but missing",
-    "groupRoleAssignments[3]": 'must be an entry with groupId, roles; got "GROUP_OWNER"',
-    "groupRoleAssignments[4]": "must be an entry with groupId, roles; got null",
+    "groupRoleAssignments[3]": "must be an entry with groupId, roles; got null",
     onAccepted:
       'must be "fail" (a member is an error), "retain" (a member stays) or "manage" (a member is changed and removed); got "keep"',
     reinviteExpired: 'must be true or false; got "true"',
-    teamsIds: unknownArgument,
-    "mongodbatlas:orgId": unknownArgument,
+    "mongodbatlas:orgId": `unknown argument; the arguments are ${Object.keys(normalized).join(", ")}`,
   });
   // Unchanged, so that the engine displays what the program declares.
   expect(checkInputs(given).inputs).toEqual(given);
 });
 
-// YAML reads digits without quotes as a number, and 5e1234… as an infinite one.
-test.each([
-  ["orgId", undefined, "must be the id of an organization, a string; got undefined"],
-  ["orgId", 6.12e23, "must be the id of an organization in quotes; got the number 6.12e+23"],
-  ["username", null, "must be an e-mail address, a string; got null"],
-  ["username", Number.POSITIVE_INFINITY, "must be an e-mail address in quotes; got the number Infinity"],
-  ["roles", null, 'must be a list of roles, such as ["ORG_MEMBER"]; got null'],
-  ["roles", "ORG_MEMBER", 'must be a list of roles, such as ["ORG_MEMBER"]; got "ORG_MEMBER"'],
-  ["roles", [], 'must contain at least one organization role, such as ["ORG_MEMBER"]; got []'],
-  ["teamIds", {}, "must be a list of ids of teams, or []; got {}"],
-  ["groupRoleAssignments", 5, "must be a list of entries of groupId and roles, or []; got 5"],
-  ["reinviteExpired", Number.POSITIVE_INFINITY, "must be true or false; got Infinity"],
-])("reports %s: %j", (name, value, reason) => {
-  expect(failuresOf({ [name]: value })).toEqual({ [name]: reason });
-});
-
-test("reports each required argument that is missing", () => {
-  const reason = "required, but missing";
-  const failures = ["orgId", "username", "roles"].map((property) => ({ property, reason }));
-  expect(checkInputs({}).failures).toEqual(failures);
+test("reports arguments of another type", () => {
+  // YAML reads digits without quotes as a number, and 5e1234… as an infinite one.
+  const infinite = Number.POSITIVE_INFINITY;
+  const numbers = { orgId: 6.12e23, username: infinite, reinviteExpired: infinite };
+  expect(failuresOf({ ...numbers, roles: "ORG_MEMBER", teamIds: {}, groupRoleAssignments: 5 })).toEqual({
+    orgId: "must be the id of an organization in quotes; got the number 6.12e+23",
+    username: "must be an e-mail address in quotes; got the number Infinity",
+    roles: 'must be a list of roles, such as ["ORG_MEMBER"]; got "ORG_MEMBER"',
+    teamIds: "must be a list of ids of teams, or []; got {}",
+    groupRoleAssignments: "must be a list of entries of groupId and roles, or []; got 5",
+    reinviteExpired: "must be true or false; got Infinity",
+  });
+  const empty = 'must contain at least one organization role, such as ["ORG_MEMBER"]; got []';
+  const missing = "must be the id of an organization, a string; got undefined";
+  expect(failuresOf({ orgId: undefined, roles: [] })).toEqual({ orgId: missing, roles: empty });
 });
 
 const NO_IDS = ["", "abc", `${orgId}0`, ` ${orgId}`, `${orgId}\n`, "z".repeat(24), true, {}, [orgId]];
@@ -187,18 +170,11 @@ test.each(NO_IDS)("accepts no id %j", (id) => {
 const list = (text: string) => text.split("|");
 
 test.each([
-  ...list("|ada|ada@|@example.com|example.com|ada@example|a da@example.com|ada@exa mple.com|a@b@c.de"),
-  ...list(
-    "ada@example.com.|ada@example..com|ada@-example.com|ada@example.com;|ada@example.com,b@example.com",
-  ),
-  ...list(
-    "<ada@example.com>|Ada <ada@example.com>|'ada@example.com'|mailto:ada@example.com|jörg@example.com",
-  ),
-  ...list('"ada"@example.com| ada@example.com|ada@example.com |ada@example.com\n'),
+  ...list("|ada|ada@|@example.com|ada@example|a da@example.com|a@b@c.de|ada@example.com.|ada@example..com"),
+  ...list("ada@-example.com|ada@example.com,b@example.com|Ada <ada@example.com>|mailto:ada@example.com"),
+  ...list('jörg@example.com|"ada"@example.com| ada@example.com|ada@example.com |ada@example.com\n'),
   // Addresses are compared as text, so two forms of one domain would be two people.
-  ...list(
-    "ada@bu\u0308cher.example|ada@ｅｘａｍｐｌｅ.com|ａｄａ@example.com|ada@example。com|a@\u212Aelvin.de",
-  ),
+  ...list("ada@bu\u0308cher.example|ada@ｅｘａｍｐｌｅ.com|ａｄａ@a.com|ada@example。com|a@\u212Aelvin.de"),
   // The conversion of a Unicode domain to ASCII decodes or cuts off some characters.
   ...list("ada@b%C3%BCcher.example|ada@bücher.example/shop|ada@bücher.example:25"),
 ])("accepts no address %j", (username) => {
@@ -207,13 +183,12 @@ test.each([
 
 const INVISIBLE = ["\u200B", "\u200D", "\uFEFF", "\u00AD", "\uFE0F", "\u202E", "\u00A0", "\u{E0061}"];
 
-test.each(INVISIBLE)("accepts no address with the invisible character %j, which it shows", (character) => {
+test.each(INVISIBLE)("shows the invisible character %j", (character) => {
   const code = `\\u{${character.codePointAt(0)?.toString(16)}}`;
-  for (const place of list(
-    "_ada@example.com|ada_@example.com|ada@exam_ple.com|ada@büch_er.example|a@b.com_",
-  )) {
-    const reason = failuresOf({ username: place.replace("_", character) }).username;
-    expect(reason).toContain(`got "${place.replace("_", code)}"`);
+  const places = list("_ada@example.com|ada_@example.com|ada@exam_ple.com|ada@büch_er.example|a@b.com_");
+  for (const place of places) {
+    const { username } = failuresOf({ username: place.replace("_", character) });
+    expect(username).toContain(place.replace("_", code));
   }
 });
 
@@ -227,30 +202,23 @@ test.each([
 
 test("quotes only the start of a very long value", () => {
   const long = "x".repeat(1_000_000);
-  const given = { orgId: long, username: long, roles: { long }, onAccepted: [long] };
-  const reasons = Object.values(failuresOf(given));
-  expect(reasons).toHaveLength(4);
-  for (const reason of reasons) {
-    expect(reason).toContain("xxx…");
-    expect(reason.length).toBeLessThan(400);
+  for (const given of [{ orgId: long }, { username: long }, { roles: { long } }, { onAccepted: [long] }]) {
+    expect(Object.values(failuresOf(given))).toEqual([expect.stringMatching(/^.{0,400}xxx…$/)]);
   }
 });
 
 test.each([
-  ["the provider text", { __provider: "exports.handler=…" }],
-  ["the URN", { __resource: "urn:pulumi:dev::teams::example:Team::ada" }],
-  ["an unknown URN", { __resource: UNKNOWN }],
-  ["what an earlier read stored", { status: "EXPIRED", expiresAt: "2026-09-09T03:03:37Z" }],
-])("drops %s, which is no argument", (_, added) => {
+  { __provider: "exports.handler=…", __resource: "urn:pulumi:dev::teams::example:Team::ada" },
+  { __resource: UNKNOWN },
+  { status: "EXPIRED", expiresAt: "2026-09-09T03:03:37Z" },
+])("drops %j, which is no argument", (added) => {
   expect(checkInputs({ ...least, ...added })).toEqual(checkInputs(least));
   expect(checkInputs({ ...added }).inputs).toEqual({});
 });
 
 test("takes names of the prototype for arguments like any other name", () => {
-  const withEntry = (name: string, value: unknown) =>
-    checkInputs(fromJson([...Object.entries(least), [name, value]]));
-  expect(withEntry("toString", "x").failures).toMatchObject([{ property: "toString" }]);
-  expect(withEntry("__proto__", { reinviteExpired: true })).toEqual(checkInputs(least));
+  expect(checkInputs(fromJson([["toString", "x"]])).failures).toMatchObject([{ property: "toString" }]);
+  expect(checkInputs(fromJson([["__proto__", { reinviteExpired: true }]]))).toEqual(checkInputs(least));
 });
 
 test("warns once of each role that this version does not know, and keeps it", () => {
@@ -264,55 +232,36 @@ test("warns once of each role that this version does not know, and keeps it", ()
   });
   expect(failures).toEqual([]);
   expect(inputs.roles).toEqual(["ORG_MEMBER", "ORG_WIZARD", "wizard"]);
-  const warningOf = (role: string) =>
-    `The role ${role} of ada@example.com is unknown to this version. It is sent to Atlas unchanged.`;
-  expect(warnings).toEqual(["GROUP_WIZARD", "ORG_WIZARD", "constructor", "wizard"].map(warningOf));
+  const warning = (role: string) => expect.stringMatching(`^The role ${role} of ada@example.com is unknown`);
+  expect(warnings).toEqual(["GROUP_WIZARD", "ORG_WIZARD", "constructor", "wizard"].map(warning));
   const unknown = checkInputs({ ...least, username: UNKNOWN, roles: ["ORG_WIZARD"] });
   expect(unknown.warnings).toEqual([expect.stringContaining("a person whose address is not known yet")]);
 });
 
-describe("next to unknown values", () => {
-  test("the constant is Pulumi's", () => {
-    expect(UNKNOWN).toBe(pulumi.runtime.unknownValue);
-  });
+test("values next to unknown ones are checked, and normalised as far as possible", () => {
+  expect(UNKNOWN).toBe(pulumi.runtime.unknownValue);
+  const groupRoleAssignments = [UNKNOWN, { groupId: UNKNOWN, roles: ["ORG_OWNER", UNKNOWN] }];
+  const given = { orgId: UNKNOWN, username: "ada", roles: [UNKNOWN, "GROUP_OWNER"], groupRoleAssignments };
+  expect(invalidProperties(given)).toEqual(["groupRoleAssignments[1].roles[0]", "roles[1]", "username"]);
 
-  test("known values are checked", () => {
-    const groupRoleAssignments = [UNKNOWN, { groupId: UNKNOWN, roles: ["ORG_OWNER", UNKNOWN] }];
-    const given = { orgId: UNKNOWN, username: "ada", roles: [UNKNOWN, "GROUP_OWNER"], groupRoleAssignments };
-    const invalid = ["groupRoleAssignments[1].roles[0]", "roles[1]", "username"];
-    expect(invalidProperties(given)).toEqual(invalid);
-  });
-
-  test("known values are normalised as far as possible", () => {
-    const lists = { roles: ["ORG_READ_ONLY", UNKNOWN, "ORG_MEMBER"], groupRoleAssignments: UNKNOWN };
-    const given = { ...least, orgId: orgId.toUpperCase(), teamIds: [team.toUpperCase(), UNKNOWN], ...lists };
-    const inputs = { ...least, ...defaults, teamIds: [team, UNKNOWN], ...lists };
-    expect(checkInputs(given).inputs).toEqual(inputs);
-  });
+  const lists = { roles: ["ORG_READ_ONLY", UNKNOWN, "ORG_MEMBER"], groupRoleAssignments: UNKNOWN };
+  const valid = { ...least, orgId: orgId.toUpperCase(), teamIds: [team.toUpperCase(), UNKNOWN], ...lists };
+  const inputs = { ...least, ...defaults, teamIds: [team, UNKNOWN], ...lists };
+  expect(checkInputs(valid).inputs).toEqual(inputs);
 });
 
 // With ignoreChanges, the engine passes the stored value in place of the program's.
 describe("a stored value that no program may declare", () => {
-  const stored = {
-    username: "ada@localhost",
-    roles: ["GROUP_OWNER", ""],
-    teamIds: ["team"],
-    groupRoleAssignments: [{ groupId: project, roles: [] }],
-  };
+  const groupRoleAssignments = [{ groupId: project, roles: [] }];
+  const several = { username: "ada@localhost", roles: ["GROUP_OWNER", ""], groupRoleAssignments };
 
-  const single = Object.entries(stored).map(([name, value]) => ({ [name]: value }));
-
-  test.each([...single, stored])("is accepted unchanged: %j", (values) => {
+  test.each([{ teamIds: ["team"] }, several])("is accepted unchanged: %j", (values) => {
     const olds = { ...least, ...defaults, ...values };
     const given = { ...least, orgId: orgId.toUpperCase(), ...values };
     expect(checkInputs(given, olds)).toEqual({ inputs: olds, failures: [], warnings: [] });
   });
 
-  test.each([
-    ["another value is stored", { ...least, roles: ["GROUP_READ_ONLY"] }],
-    ["nothing is stored", {}],
-    ["undefined is stored", { ...least, roles: undefined }],
-  ])("is a failure where %s", (_, olds) => {
+  test.each([{ roles: ["GROUP_READ_ONLY"] }, {}, { roles: undefined }])("fails beside %j", (olds) => {
     expect(invalidProperties({ roles: ["GROUP_OWNER"] }, olds)).toEqual(["roles[0]"]);
   });
 

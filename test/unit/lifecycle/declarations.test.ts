@@ -26,47 +26,19 @@ describe("the declaration of a person", () => {
   ])("by %s: found %o, %s", (_, person, isFound) => {
     const declarations = new Declarations();
     const declaration = declarationBy("a");
+    declarations.hold(ada, declarationBy("earlier"));
     declarations.hold(ada, declaration);
     expect(declarations.find(person)).toBe(isFound ? declaration : undefined);
   });
 
-  test("is the last one", () => {
-    const declarations = new Declarations();
-    const last = declarationBy("b");
-    declarations.hold(ada, declarationBy("a"));
-    declarations.hold({ orgId, username }, last);
-    expect(declarations.find(ada)).toBe(last);
-  });
-
-  test.each([
-    ["the address", { orgId, username }],
-    ["an id", { ...grace, userId: "u1" }],
-  ])("is not found after a release by %s, by whatever identifies the person", (_, person) => {
+  test("is not found after a release by an id, by whatever identifies the person", () => {
     const declarations = new Declarations();
     const kept = declarationBy("g");
     declarations.hold(ada, declarationBy("a"));
     declarations.hold({ ...grace, username: "g@example.com" }, kept);
-    declarations.release(person);
+    declarations.release({ ...grace, userId: "u1" });
     expect(declarations.find(ada)).toBeUndefined();
     expect(declarations.find({ ...grace, invitationId: "i1" })).toBeUndefined();
     expect(declarations.find({ ...grace, username: "g@example.com" })).toBe(kept);
   });
-});
-
-test("other processes learn of declarations and releases, and tell theirs, by organization and address", () => {
-  const exchanged: string[] = [];
-  let others = 1;
-  const declarations = new Declarations({
-    announce: (topic) => exchanged.push(`announce ${topic}`),
-    withdraw: (topic) => exchanged.push(`withdraw ${topic}`),
-    others: (topic) => exchanged.push(`others ${topic}`) && others,
-  });
-  declarations.hold({ ...ada, username: "Ada@example.com" }, declarationBy("a"));
-  declarations.release(ada);
-  expect(declarations.isDeclaredElsewhere(ada)).toBe(true);
-  const topic = `${orgId} ${username}`;
-  expect(exchanged).toEqual([`announce ${topic}`, `withdraw ${topic}`, `others ${topic}`]);
-  others = 0;
-  expect(declarations.isDeclaredElsewhere(ada)).toBe(false);
-  expect(new Declarations().isDeclaredElsewhere(ada)).toBe(false);
 });

@@ -30,6 +30,9 @@ export const PEOPLE = [
 /** What a resource may declare of a person who has accepted, so that members are not changed. */
 export const UNMANAGED = ["fail", "retain"] as const;
 
+/** An address as Atlas stores it where it drops what follows a plus sign. */
+export const withoutTag = (username: string) => username.replace(/\+[^@]*@/, "@");
+
 /** The answer to credentials that may not write. */
 export const notOwner = { status: 403, body: { errorCode: "NOT_ORG_OWNER" } };
 
@@ -57,7 +60,7 @@ export const APIS = API_VERSIONS.map((apiVersion) => {
     lists: isUsers ? ["GET users"] : ["GET invites", "GET users"],
     invite: `POST ${resource}`,
     cancel: isUsers ? ["GET users/id", "DELETE users/id"] : ["DELETE invites/id"],
-    invitesPath: new RegExp(`${resource}$`),
+    invitesPath: new RegExp(`^/api/atlas/${apiVersion === "v1.0" ? "v1.0" : "v2"}/orgs/\\w+/${resource}$`),
     invitationPath: new RegExp(`${resource}/[^?]+$`),
   };
 });

@@ -1,12 +1,18 @@
-import { describe, expect, test, vi } from "vitest";
-import { AtlasClient } from "../../../provider/atlas/atlas-client.ts";
+import { describe, expect, test } from "vitest";
 import type { Notice } from "../../../provider/atlas/notice.ts";
 import type { LifecycleRow, OnAccepted, Operation } from "../../../provider/lifecycle/membership.ts";
 import type { OrgInvitationState } from "../../../provider/lifecycle/org-invitation-state.ts";
 import { type Cell, LIFECYCLE_TABLE } from "../../support/lifecycle-table.ts";
 import type { Organization } from "../../support/simulated-atlas/organization.ts";
-import { SimulatedClock } from "../../support/simulated-clock.ts";
-import { API_VERSIONS, APIS, ada, DEPRECATED_APIS, project, refusal, team } from "./lifecycle-fixture.ts";
+import { APIS, ada, DEPRECATED_APIS, refusal, team } from "./lifecycle-fixture.ts";
+
+/** The notice of an operation, by the beginning of what it does. */
+const NOTICES: Record<string, string> = {
+  "adopts the invitation": "Deleting the resource will cancel the invitation that owner@example.com sent.",
+  "adopts the member": "Deleting the resource will remove the member from the organization",
+  "adopts the member unchanged": "Deleting the resource will keep the member.",
+  "forgets the resource": `${ada} stays a member`,
+};
 
 const onAcceptedOf = (row: string) => (/^ACTIVE, (.*)/.exec(row)?.[1] ?? "fail") as OnAccepted;
 
@@ -58,27 +64,16 @@ describe.each(APIS)("the table of the lifecycle on $apiVersion", ({ isUsers, set
     else if (/\bchanges\b/.test(cell.does)) expect(now).toEqual({ ...before, ...access });
     else if (/cancels|removes/.test(cell.does)) expect(now).toBeUndefined();
     else expect(now).toEqual(before);
-    if (cell.does.startsWith("forgets")) {
-      const text = `${ada} stays a member of ${organization.id}. Only the resource is deleted.`;
-      expect(notices).toEqual([text]);
+    const notice = NOTICES[cell.does.replace(/,.*/, "")];
+    expect(notices).toEqual(notice ? [expect.stringContaining(notice)] : []);
+    if (cell.does.startsWith("`ACCEPTED`")) {
+      expect(result).toEqual({ ...state, status: "ACCEPTED", userId: before?.userId });
     }
     if (operation === "read") expect(result?.status).toBe(/`(\w+)`/.exec(cell.does)?.[1]);
   });
 });
 
 describe.each(APIS)("the lifecycle on $apiVersion", ({ isUsers, setup, invitesPath, invitationPath }) => {
-  test("stores what Atlas answers about an invitation", async () => {
-    const { organization, invited, apiKey } = await setup();
-    const { invitationId, userId, orgName, ...state } = await invited();
-    const stored = organization.find(ada);
-    const { createdAt, expiresAt } = stored ?? {};
-    const inviterUsername = apiKey.publicKey;
-    expect(state).toMatchObject({ status: "PENDING", createdAt, expiresAt, inviterUsername });
-    expect({ invitationId, userId, orgName }).toEqual(
-      isUsers ? { userId: stored?.userId } : { invitationId: stored?.invitationId, orgName: "Example" },
-    );
-  });
-
   test("adopts an invitation in any letter case without a second e-mail, and reports it", async () => {
     const { organization, expectNoChange, connected, inputs } = await setup();
     const { expiresAt } = organization.invite("Ada@Example.COM");
@@ -86,37 +81,10 @@ describe.each(APIS)("the lifecycle on $apiVersion", ({ isUsers, setup, invitesPa
     const run = connected({ notify: (notice) => notices.push(notice) });
     const adopted = await expectNoChange(() => run.create(inputs()));
     expect(adopted).toMatchObject({ username: ada, status: "PENDING" });
-    const text = `${ada} was already invited to ${organization.id}, by owner@example.com: the resource adopted the invitation, which expires on ${expiresAt}, and no other e-mail is sent. Deleting the resource will cancel the invitation that owner@example.com sent.`;
+    const text = expect.stringContaining(
+      `by owner@example.com: the resource adopted the invitation, which expires on ${expiresAt}`,
+    );
     expect(notices).toEqual([{ severity: "info", text, subject: { orgId: organization.id, username: ada } }]);
-  });
-
-  const access = {
-    roles: ["ORG_OWNER"],
-    teamIds: [team],
-    groupRoleAssignments: [{ groupId: project, roles: ["GROUP_OWNER"] }],
-  };
-  const none = { roles: ["ORG_MEMBER"], teamIds: [], groupRoleAssignments: [] };
-
-  test.each([
-    ["retain", access, "will keep the member."],
-    ["manage", none, "will remove the member from the organization"],
-  ] as const)("reports a member adopted under %s", async (onAccepted, expected, text) => {
-    const { organization, invited, notices, atlas } = await setup();
-    const { userId } = organization.addMember(ada, access);
-    expect(await invited({ onAccepted })).toMatchObject({ status: "ACCEPTED", userId, ...expected });
-    expect(organization.find(ada)).toMatchObject({ status: "ACTIVE", ...expected });
-    expect(atlas.mails).toEqual([]);
-    const start = `${ada} is already a member of ${organization.id}: the resource adopted the member, and no invitation is sent.`;
-    expect(notices).toEqual([expect.stringContaining(`${start} Deleting the resource ${text}`)]);
-  });
-
-  test("stores a change of onAccepted or reinviteExpired without a request", async () => {
-    const { inputs, lifecycle, invited, requests } = await setup();
-    const state = await invited();
-    requests();
-    const changes = { onAccepted: "manage", reinviteExpired: true } as const;
-    expect(await lifecycle.update(state, inputs(changes))).toEqual({ ...state, ...changes });
-    expect(requests()).toEqual([]);
   });
 
   test.each([
@@ -134,23 +102,10 @@ describe.each(APIS)("the lifecycle on $apiVersion", ({ isUsers, setup, invitesPa
     expect(notices).toEqual([expect.stringContaining(text)]);
   });
 
-  test("adopts the invitation that a colleague sends while its own is throttled", async () => {
-    const clock = new SimulatedClock();
-    const { organization, invited, atlas, failAfter, notices } = await setup({ clock });
-    const headers = { "Retry-After": "55" };
-    failAfter(() => organization.invite(ada), { method: "POST", path: invitesPath, status: 429, headers });
-    await clock.run(invited());
-    expect(atlas.mails).toHaveLength(1);
-    expect(notices.at(-1)).toContain("will cancel the invitation that owner@example.com sent");
-  });
-
-  const afterwards = { status: 200, when: "after" } as const;
-
   test.each([
     ["is lost", { cut: "after" }, true],
     ["breaks off", { damage: "half body" }, true],
-    ["cannot be read", { ...afterwards, body: "<html>" }, true],
-    ["has another content", { ...afterwards, body: { results: [] } }, true],
+    ["has another content", { status: 200, when: "after", body: { results: [] } }, true],
     ["is missing, as the request was lost", { cut: "before" }, false],
   ] as const)("invites once where the answer %s", async (_, fault, isSent) => {
     const { organization, invited, atlas, notices } = await setup();
@@ -196,25 +151,8 @@ describe.each(APIS)("the lifecycle on $apiVersion", ({ isUsers, setup, invitesPa
     expect(organization.users).toEqual([]);
   });
 
-  test("keeps the invitation in the state of a member, who has a new id, and removes only a managed member", async () => {
-    const { organization, invited, refresh, connected } = await setup({ newIdOnAcceptance: true });
-    const state = await invited();
-    organization.accept(ada);
-    const userId = organization.find(ada)?.userId;
-    expect(await refresh(state)).toEqual({ ...state, status: "ACCEPTED", userId });
-    await expect(connected().delete(state)).rejects.toMatchObject(refusal("delete", "ACTIVE, fail"));
-    expect(organization.users).toHaveLength(1);
-    await connected().delete({ ...state, onAccepted: "manage" });
-    expect(organization.users).toEqual([]);
-  });
-
   test.each([
-    [
-      { path: /users\?/, status: 403, body: { errorCode: "ORG_REQUIRES_ACCESS_LIST" } },
-      "ORG_REQUIRES_ACCESS_LIST",
-    ],
     [{ path: /users\?/, status: 500, body: "" }, "answered 500"],
-    [{ path: /users\?/, cut: "before" }, "other side closed"],
     [{ path: /users\?/, damage: "half body" }, "broke off"],
     [{ status: 404, body: { errorCode: "ORG_NOT_FOUND" } }, "ORG_NOT_FOUND"],
     [{ status: 401, body: { errorCode: "USER_CANNOT_ACCESS_ORG" } }, "USER_CANNOT_ACCESS_ORG"],
@@ -254,48 +192,23 @@ describe.each(APIS)("the lifecycle on $apiVersion", ({ isUsers, setup, invitesPa
     await expect(lifecycle.delete(state)).rejects.toMatchObject({ kind: "listsDisagree" });
     expect(organization.find(ada)).toMatchObject({ status: "PENDING" });
   });
-
-  test.each(API_VERSIONS)("reads, updates and cancels by the state that %s wrote", async (writer) => {
-    const { organization, inputs, connected, refresh, atlas } = await setup();
-    const written = await connected({ invitationsApi: writer }).create(inputs());
-    expect(await refresh(written)).toMatchObject({ status: "PENDING", createdAt: written.createdAt });
-    const updated = await connected().update(written, inputs({ roles: ["ORG_OWNER"] }));
-    expect(updated).toMatchObject({ status: "PENDING", roles: ["ORG_OWNER"] });
-    expect(organization.find(ada)).toMatchObject({ roles: ["ORG_OWNER"] });
-    await connected().delete(written);
-    expect(organization.users).toEqual([]);
-    expect(atlas.mails).toHaveLength(1);
-  });
-
-  test("throws a bug in a look-up unchanged", async () => {
-    const { invited } = await setup();
-    const bug = new TypeError("people is not iterable");
-    vi.spyOn(AtlasClient.prototype, "fetch").mockRejectedValueOnce(bug);
-    await expect(invited()).rejects.toBe(bug);
-  });
 });
 
 describe.each(DEPRECATED_APIS)("the retirement of $apiVersion", ({ apiVersion, setup }) => {
   test("interrupts no operation, and is reported once in each run", async () => {
     const { atlas, organization, inputs, lifecycle, connected, notices } = await setup();
-    const grace = "grace@example.com";
     const state = await lifecycle.create(inputs());
     atlas.sunset();
     const changed = inputs({ roles: ["ORG_OWNER"] });
     const updated = await lifecycle.update(state, changed);
     expect(updated).toMatchObject({ ...changed, status: "PENDING", invitationId: state.invitationId });
     expect(await lifecycle.read(updated)).toEqual(updated);
-    const other = await lifecycle.create(inputs({ username: grace }));
-    expect(other).toMatchObject({ status: "PENDING", userId: organization.find(grace)?.userId });
+    await lifecycle.create(inputs({ username: "grace@example.com" }));
     const retired = `warning: Atlas has retired the ${apiVersion} API of invitations. The users API is used instead.`;
     expect(notices).toEqual([retired]);
 
     await connected().delete(updated);
-    expect(organization.find(ada)).toBeUndefined();
-    expect(await connected().read(updated)).toBeUndefined();
-    await connected().create(inputs());
-    expect(organization.find(ada)).toMatchObject({ status: "PENDING" });
-    expect(notices).toEqual(Array(4).fill(retired));
-    expect(atlas.mails).toHaveLength(3);
+    expect(organization.users).toMatchObject([{ username: "grace@example.com", status: "PENDING" }]);
+    expect(notices).toEqual([retired, retired]);
   });
 });

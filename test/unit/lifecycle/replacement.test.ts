@@ -8,6 +8,7 @@ const grace = "grace@example.com";
 const inputs = { orgId, username: ada, roles: ["ORG_MEMBER"], onAccepted: "fail", reinviteExpired: false };
 /** A state that 0.1.0 wrote: `[]` for the lists that are not declared. */
 const from010 = { status: "PENDING", teamIds: [], groupRoleAssignments: [] };
+const oneTeam = { teamIds: [team] };
 const update: Change = { replaces: [], deleteBeforeReplace: false };
 const both = { replaces: ["orgId", "username"] };
 const again = { reinviteExpired: true };
@@ -28,14 +29,9 @@ test.each<[what: string, olds: object, news: object, change: Partial<Change>]>([
   ["an expired invitation to keep", { status: "EXPIRED" }, {}, {}],
   ["reinviteExpired of a pending invitation", { status: "PENDING" }, again, {}],
   ["a state of 0.1.0 without lists", from010, {}, { changes: false }],
-  [
-    "a state of 0.1.0 with one list",
-    { ...from010, teamIds: [team] },
-    { teamIds: [team] },
-    { changes: false },
-  ],
+  ["a state of 0.1.0 with one list", { ...from010, ...oneTeam }, oneTeam, { changes: false }],
   ["the roles of a state of 0.1.0", from010, { roles: ["ORG_OWNER"] }, {}],
-  ["the teams of a state of 0.1.0", from010, { teamIds: [team] }, {}],
+  ["the teams of a state of 0.1.0", from010, oneTeam, {}],
   ["the teams of a state of 0.1.0 to none", from010, { teamIds: [] }, {}],
   ["the teams of a state of 0.1.0 to unknown ones", from010, { teamIds: UNKNOWN }, {}],
 ])("a change of %s", (_, olds, news, change) => {
