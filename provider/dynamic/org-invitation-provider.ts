@@ -62,7 +62,7 @@ class OrgInvitationProvider {
       if (failures.length === 0 && isKnown(inputs)) {
         // Without old inputs, the engine is about to create the resource, or its new copy.
         const isCreated = Object.keys(olds ?? {}).length === 0;
-        if (isCreated) this.#declarations.release(inputs);
+        if (isCreated) this.#declarations.remove(inputs);
         else this.#awaitingDiff.add(addressKey(inputs));
         this.#urns.set(addressKey(inputs), news.__resource);
       }
@@ -140,7 +140,7 @@ class OrgInvitationProvider {
     // A refresh calls diff without check, for resources that the program may no longer declare (RefreshStep.Apply).
     if (!this.#awaitingDiff.delete(addressKey(inputs))) return;
     const { invitationId, userId, declaredBy = this.#resourceKey(inputs) } = parseState(olds);
-    this.#declarations.hold({ ...inputs, invitationId, userId }, { inputs, declaredBy });
+    this.#declarations.add({ ...inputs, invitationId, userId }, { inputs, declaredBy });
   }
 
   #resourceKey(inputs: OrgInvitationInputs): string | undefined {

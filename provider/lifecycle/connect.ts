@@ -1,5 +1,6 @@
-import { AtlasClient, type AtlasClientOptions } from "../atlas/atlas-client.ts";
-import { type Auth, StaticAuth } from "../atlas/auth.ts";
+import { AtlasClient, type AtlasClientOptions } from "../atlas/client/atlas-client.ts";
+import { type Auth, StaticAuth } from "../atlas/client/auth.ts";
+import { Transport } from "../atlas/client/transport.ts";
 import { type Clock, systemClock } from "../atlas/clock.ts";
 import { DigestAuth } from "../atlas/credentials/digest-auth.ts";
 import { ServiceAccountAuth } from "../atlas/credentials/service-account-auth.ts";
@@ -12,7 +13,6 @@ import { UsersEndpoint } from "../atlas/invitations/users-endpoint.ts";
 import { Peers } from "../atlas/limits/peers.ts";
 import { RateLimiter } from "../atlas/limits/rate-limiter.ts";
 import type { Notify } from "../atlas/notice.ts";
-import { Transport } from "../atlas/transport.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Declarations } from "./declarations.ts";
 import { Lifecycle } from "./lifecycle.ts";

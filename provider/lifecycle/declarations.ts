@@ -47,7 +47,7 @@ export class Declarations {
   }
 
   /** Removes the declaration of a resource that is about to be created, or was deleted. */
-  release(person: PersonIdentity): void {
+  remove(person: PersonIdentity): void {
     const declaration = this.find(person);
     for (const [key, other] of this.#byKey) {
       if (other === declaration) this.#byKey.delete(key);
@@ -56,7 +56,7 @@ export class Declarations {
   }
 
   /** Adds the declaration of a resource that was created or updated, or is kept unchanged. */
-  hold(person: PersonIdentity, declaration: Declaration): void {
+  add(person: PersonIdentity, declaration: Declaration): void {
     for (const key of identityKeys(person)) this.#byKey.set(key, declaration);
     this.#exchange?.announce(addressKey(person));
   }

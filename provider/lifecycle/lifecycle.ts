@@ -64,15 +64,15 @@ export class Lifecycle {
       try {
         const { person, isSent } = await this.#reconcile("create", inputs, undefined, bounds);
         const state = stateOf(inputs, person, { declaredBy });
-        declarations.hold(state, { inputs, declaredBy, sent: isSent ? person : undefined });
+        declarations.add(state, { inputs, declaredBy, sent: isSent ? person : undefined });
         return state;
       } catch (error) {
         if (error instanceof IncompleteCreateError) {
           const { state } = error;
           Object.assign(state, declaredBy && { declaredBy });
-          declarations.hold(state, { inputs, declaredBy, sent: state });
+          declarations.add(state, { inputs, declaredBy, sent: state });
         } else {
-          declarations.hold(inputs, { inputs, declaredBy, isFailed: true });
+          declarations.add(inputs, { inputs, declaredBy, isFailed: true });
         }
         throw error;
       }
@@ -115,7 +115,7 @@ export class Lifecycle {
     return this.#runExclusively(state, async (bounds) => {
       if (await this.#handOver(state, state, bounds)) return;
       const hasFailedSuccessor = (person: PersonIdentity) => declarations.find(person)?.isFailed === true;
-      if (!hasFailedSuccessor(state)) declarations.release(state);
+      if (!hasFailedSuccessor(state)) declarations.remove(state);
       // The invitation of this resource has ended: a newer invitation, or a membership, is not its own.
       if (state.status === "EXPIRED" || state.status === "REJECTED") return;
       if (!hasFailedSuccessor(state) && (await this.#cancelWithoutLookup(state, bounds))) return;

@@ -1,6 +1,11 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { describe, expect, it } from "vitest";
 import { lineWith, PHRASES } from "../support/message-phrases.ts";
 import { ADA, failure, PROVIDER, startHost, TEAM } from "./host-fixture.ts";
+
+const sdk = createRequire(import.meta.url).resolve("@pulumi/pulumi/package.json");
+const { version } = JSON.parse(readFileSync(sdk, "utf8"));
 
 // The access of a person without teams and project roles.
 const none = { teamIds: [], groupRoleAssignments: [] };
@@ -54,17 +59,21 @@ describe.concurrent("a resource", () => {
     expect(await fixture.output()).toEqual({ stdout: "", stderr: "" });
   });
 
-  it("is read by its inputs alone, as for a get", async () => {
-    await using fixture = await startHost();
-    const { invitationId: id = "", createdAt, expiresAt } = fixture.organization.invite(ADA);
-    const inputs = fixture.inputs();
-    const output = { status: "PENDING", invitationId: id, createdAt, expiresAt, orgName: "Example" };
-    expect(await fixture.host.read(id, {}, inputs)).toEqual({
-      id,
-      properties: { ...inputs, ...none, ...output, inviterUsername: "owner@example.com" },
-      inputs,
-    });
-  });
+  // Older versions of the SDK answer a read without properties with an error.
+  it.skipIf(version.localeCompare("3.268.0", "en", { numeric: true }) < 0)(
+    "is read by its inputs alone, as for a get",
+    async () => {
+      await using fixture = await startHost();
+      const { invitationId: id = "", createdAt, expiresAt } = fixture.organization.invite(ADA);
+      const inputs = fixture.inputs();
+      const output = { status: "PENDING", invitationId: id, createdAt, expiresAt, orgName: "Example" };
+      expect(await fixture.host.read(id, {}, inputs)).toEqual({
+        id,
+        properties: { ...inputs, ...none, ...output, inviterUsername: "owner@example.com" },
+        inputs,
+      });
+    },
+  );
 
   it("is stored although its creation was not completed, and can be deleted", async () => {
     await using fixture = await startHost();

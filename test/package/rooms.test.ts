@@ -12,13 +12,20 @@ const ALLOWED: Record<string, string[]> = {
   program: ["settings", "lifecycle (types)"],
   // The adapters, which never import one another.
   dynamic: ["lifecycle", "settings", "atlas", "atlas/limits"],
-  lifecycle: ["settings (types)", "atlas", "atlas/credentials", "atlas/invitations", "atlas/limits"],
+  lifecycle: [
+    "settings (types)",
+    "atlas",
+    "atlas/client",
+    "atlas/credentials",
+    "atlas/invitations",
+    "atlas/limits",
+  ],
   settings: ["atlas", "atlas/credentials (types)"],
-  "atlas/invitations": ["atlas"],
-  "atlas/credentials": ["atlas"],
-  // The client and the transport use the limits, which use the clock, the errors and the notices.
+  "atlas/invitations": ["atlas/client", "atlas"],
+  "atlas/credentials": ["atlas/client", "atlas"],
+  "atlas/client": ["atlas/limits", "atlas"],
   "atlas/limits": ["atlas"],
-  atlas: ["atlas/limits"],
+  atlas: [],
 };
 
 /** Words that only a user of Pulumi knows. A core with another adapter displays none of them. */

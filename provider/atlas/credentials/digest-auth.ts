@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { DigestClient } from "digest-fetch";
-import type { Auth, RequestLine, ResponseHead, SendOnce } from "../auth.ts";
+import type { Auth, RequestLine, ResponseHead, SendOnce } from "../client/auth.ts";
 
 /** A programmatic API key of Atlas. */
 export interface ApiKey {

@@ -1,7 +1,7 @@
 import * as v from "valibot";
-import type { AtlasClient, AtlasRequest } from "../atlas-client.ts";
-import { type Auth, type RequestLine, type ResponseHead, type SendOnce, StaticAuth } from "../auth.ts";
 import type { Bounds } from "../bounds.ts";
+import type { AtlasClient, AtlasRequest } from "../client/atlas-client.ts";
+import { type Auth, type RequestLine, type ResponseHead, type SendOnce, StaticAuth } from "../client/auth.ts";
 import type { Clock } from "../clock.ts";
 import { AtlasError } from "../errors.ts";
 

@@ -1,5 +1,5 @@
-import type { Recheck } from "../atlas-client.ts";
 import type { Bounds } from "../bounds.ts";
+import type { Recheck } from "../client/atlas-client.ts";
 import type { Access, PartialAccess } from "./access.ts";
 
 /** The values of `orgMembershipStatus` that version 2025-02-19 documents. Atlas may add others. */

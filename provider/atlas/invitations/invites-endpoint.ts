@@ -1,6 +1,6 @@
 import * as v from "valibot";
-import type { AtlasClient, AtlasRequest, Recheck } from "../atlas-client.ts";
 import type { Bounds } from "../bounds.ts";
+import type { AtlasClient, AtlasRequest, Recheck } from "../client/atlas-client.ts";
 import type { AtlasError } from "../errors.ts";
 import { normalizeAccess, type PartialAccess } from "./access.ts";
 import { isNotOwner, unlessUnknown } from "./error-meaning.ts";

@@ -1,5 +1,5 @@
-import type { Recheck } from "../atlas-client.ts";
 import type { Bounds } from "../bounds.ts";
+import type { Recheck } from "../client/atlas-client.ts";
 import type { Clock } from "../clock.ts";
 import { AtlasError } from "../errors.ts";
 import type { Notify } from "../notice.ts";

@@ -1,5 +1,5 @@
-import type { Recheck } from "../atlas-client.ts";
 import type { Bounds } from "../bounds.ts";
+import type { Recheck } from "../client/atlas-client.ts";
 import type { PartialAccess } from "./access.ts";
 import { unlessStale } from "./error-meaning.ts";
 import type { InvitationsApi, Invitee, PeopleLists, Person } from "./invitations-api.ts";

@@ -1,6 +1,6 @@
 import * as v from "valibot";
-import type { AtlasClient, AtlasRequest, Recheck } from "../atlas-client.ts";
 import type { Bounds } from "../bounds.ts";
+import type { AtlasClient, AtlasRequest, Recheck } from "../client/atlas-client.ts";
 import { AtlasError } from "../errors.ts";
 import { ACCESS_FIELDS, normalizeAccess, type PartialAccess, sameField } from "./access.ts";
 import { StaleObservationError, unlessStale, unlessUnknown } from "./error-meaning.ts";

@@ -1,7 +1,6 @@
-import type { ResponseHead } from "../auth.ts";
 import { type Clock, duration } from "../clock.ts";
 import type { Notify } from "../notice.ts";
-import { type InvitationRate, parseInvitationRate } from "../retry.ts";
+import { type InvitationRate, parseInvitationRate } from "./invitation-rate.ts";
 import { type QueuedRequest, RequestQueue, type RequestQueueOptions } from "./request-queue.ts";
 
 /** What the limits depend on in a request. */
@@ -67,7 +66,10 @@ export class RateLimiter {
    * Reads `RateLimit-Remaining` of an answer. When less than a tenth of the bucket is left, slows requests down to its
    * refill rate: half of the bucket per minute (documented for these endpoints).
    */
-  updateFromHeaders(request: LimitedRequest, { headers }: ResponseHead): void {
+  updateFromHeaders(
+    request: LimitedRequest,
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+  ): void {
     const limit = Number(headers["ratelimit-limit"]);
     const left = Number(headers["ratelimit-remaining"]);
     if (!(Number.isInteger(limit) && left >= 0)) return;

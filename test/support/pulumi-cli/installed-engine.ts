@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { ENGINE_FILES, findExecutable, foldersOf } from "./engine-files.ts";
 
-/** From this version on, drift that a dynamic provider's `read` finds reaches the inputs in state. */
-export const MINIMUM_ENGINE_VERSION = "3.216.0";
+/** The oldest version on which the engine tier was seen to pass. 3.216.0 does not display what a refresh found. */
+export const MINIMUM_ENGINE_VERSION = "3.259.0";
 
 /** The `pulumi` on PATH; `unusable` is the reason why one is not used. */
 export async function findInstalledEngine(

@@ -32,7 +32,7 @@ describe("an installed Pulumi", () => {
     for (const file of files) await script(file);
   }
 
-  it.each(["3.216.0", "3.1000.0", "3.300.0-alpha.1"])("is used when it is %s", async (version) => {
+  it.each(["3.259.0", "3.1000.0", "3.300.0-alpha.1"])("is used when it is %s", async (version) => {
     await install(`v${version}`);
     const bin = join(folder, "bin");
     const engine = { bin, pulumi: join(bin, "pulumi"), version, source: "installed" };
@@ -40,8 +40,8 @@ describe("an installed Pulumi", () => {
   });
 
   it.each([
-    ["v3.215.9", "is 3.215.9, older than 3.216.0."],
-    ["v3.99.0", "is 3.99.0, older than 3.216.0."],
+    ["v3.258.9", "is 3.258.9, older than 3.259.0."],
+    ["v3.99.0", "is 3.99.0, older than 3.259.0."],
     ["v3.300.0", "has no pulumi-language-nodejs.", []],
     ["nothing", "does not print its version."],
   ])("is not used when it is %s and %s", async (version, reason, files?: string[]) => {
@@ -94,7 +94,7 @@ describe("the build from Go modules", () => {
     [undefined, "Go is not installed"],
   ])("that fails with %j is explained in one line and leaves nothing", async (output, reason) => {
     if (output) await script("go", "echo 'go: downloading a v1' >&2", `echo '${output}' >&2`, "exit 1");
-    const message = `No Pulumi engine: no pulumi 3.216.0 or newer on PATH; ${reason}. Install Pulumi, or Go 1.25 or newer to build it.`;
+    const message = `No Pulumi engine: no pulumi 3.259.0 or newer on PATH; ${reason}. Install Pulumi, or Go 1.25 or newer to build it.`;
     await expect(build()).rejects.toThrow(new EngineUnavailableError(message));
     expect(await readdir(join(folder, "cache"))).toEqual([]);
   });

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import { Transport } from "../../../provider/atlas/client/transport.ts";
 import { systemClock } from "../../../provider/atlas/clock.ts";
-import { Transport } from "../../../provider/atlas/transport.ts";
 import * as provider from "../../../provider/dynamic/org-invitation-provider.ts";
 import { UNKNOWN } from "../../../provider/lifecycle/check-inputs.ts";
 import { deferred } from "../../support/deferred.ts";

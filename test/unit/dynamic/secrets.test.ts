@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { Transport } from "../../../provider/atlas/transport.ts";
+import { Transport } from "../../../provider/atlas/client/transport.ts";
 import * as provider from "../../../provider/dynamic/org-invitation-provider.ts";
 import { formsOf } from "../../support/secret-forms.ts";
 import type { Fault, FaultMatch } from "../../support/simulated-atlas/faults.ts";

@@ -26,17 +26,17 @@ describe("the declaration of a person", () => {
   ])("by %s: found %o, %s", (_, person, isFound) => {
     const declarations = new Declarations();
     const declaration = declarationBy("a");
-    declarations.hold(ada, declarationBy("earlier"));
-    declarations.hold(ada, declaration);
+    declarations.add(ada, declarationBy("earlier"));
+    declarations.add(ada, declaration);
     expect(declarations.find(person)).toBe(isFound ? declaration : undefined);
   });
 
   test("is not found after a release by an id, by whatever identifies the person", () => {
     const declarations = new Declarations();
     const kept = declarationBy("g");
-    declarations.hold(ada, declarationBy("a"));
-    declarations.hold({ ...grace, username: "g@example.com" }, kept);
-    declarations.release({ ...grace, userId: "u1" });
+    declarations.add(ada, declarationBy("a"));
+    declarations.add({ ...grace, username: "g@example.com" }, kept);
+    declarations.remove({ ...grace, userId: "u1" });
     expect(declarations.find(ada)).toBeUndefined();
     expect(declarations.find({ ...grace, invitationId: "i1" })).toBeUndefined();
     expect(declarations.find({ ...grace, username: "g@example.com" })).toBe(kept);

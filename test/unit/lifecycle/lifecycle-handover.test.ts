@@ -44,7 +44,7 @@ async function setup(api: Api, options: FixtureOptions = {}) {
     elsewhere,
     run,
     create,
-    hold: (declaredBy: string) => declarations.hold(old, { inputs: fixture.inputs(), declaredBy }),
+    hold: (declaredBy: string) => declarations.add(old, { inputs: fixture.inputs(), declaredBy }),
     /** Ada accepts, which a read in another run stores in the state of "old". */
     accept: async () => {
       fixture.organization.accept(ada);
@@ -118,7 +118,7 @@ const ENDED: Record<string, Arrange> = {
   },
   "the invitation of a resource that is about to be created": ({ declarations, old, hold, run }) => {
     hold("new");
-    declarations.release(old);
+    declarations.remove(old);
     return run.delete(old);
   },
   "an invitation that this run only read, while another process declares another person": async (fixture) => {

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { RequestLine } from "../../../../provider/atlas/auth.ts";
+import type { RequestLine } from "../../../../provider/atlas/client/auth.ts";
+import { Transport } from "../../../../provider/atlas/client/transport.ts";
 import { type ApiKey, DigestAuth } from "../../../../provider/atlas/credentials/digest-auth.ts";
-import { Transport } from "../../../../provider/atlas/transport.ts";
 import type { SimulatedAtlasOptions } from "../../../support/simulated-atlas/simulated-atlas.ts";
-import { bounds, clientFixture } from "../client-fixture.ts";
+import { bounds, clientFixture } from "../client/client-fixture.ts";
 
 type Authorization = string | undefined;
 

@@ -1,11 +1,11 @@
 import { inspect } from "node:util";
 import * as v from "valibot";
 import { afterEach, expect, test, vi } from "vitest";
-import type { AtlasRequest } from "../../../../provider/atlas/atlas-client.ts";
+import type { AtlasRequest } from "../../../../provider/atlas/client/atlas-client.ts";
+import { Transport } from "../../../../provider/atlas/client/transport.ts";
 import { ServiceAccountAuth } from "../../../../provider/atlas/credentials/service-account-auth.ts";
-import { Transport } from "../../../../provider/atlas/transport.ts";
 import type { SimulatedAtlasOptions } from "../../../support/simulated-atlas/simulated-atlas.ts";
-import { bounds, clientFixture, rejection, source } from "../client-fixture.ts";
+import { bounds, clientFixture, rejection, source } from "../client/client-fixture.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();

@@ -8,7 +8,7 @@ import type {
 } from "../../../../provider/atlas/invitations/invitations-api.ts";
 import { MemberDirectory } from "../../../../provider/atlas/invitations/member-directory.ts";
 import type { SimulatedAtlasOptions } from "../../../support/simulated-atlas/simulated-atlas.ts";
-import { bounds, rejection } from "../client-fixture.ts";
+import { bounds, rejection } from "../client/client-fixture.ts";
 import {
   ada,
   bob,

@@ -1,4 +1,4 @@
-import type { AtlasClient, Recheck } from "../../../../provider/atlas/atlas-client.ts";
+import type { AtlasClient, Recheck } from "../../../../provider/atlas/client/atlas-client.ts";
 import type { Access, PartialAccess } from "../../../../provider/atlas/invitations/access.ts";
 import type { InvitationsApi } from "../../../../provider/atlas/invitations/invitations-api.ts";
 import {
@@ -9,7 +9,7 @@ import { UsersAsInvitations } from "../../../../provider/atlas/invitations/users
 import { UsersEndpoint } from "../../../../provider/atlas/invitations/users-endpoint.ts";
 import type { InvitationsApiVersion } from "../../../../provider/settings/settings.ts";
 import type { Person as StoredPerson } from "../../../support/simulated-atlas/organization.ts";
-import { clientFixture } from "../client-fixture.ts";
+import { clientFixture } from "../client/client-fixture.ts";
 
 export const VERSIONS: InvitationsApiVersion[] = ["v1.0", "v2", "users"];
 export const ada = "ada@example.com";

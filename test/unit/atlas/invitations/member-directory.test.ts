@@ -11,7 +11,7 @@ import { deferred } from "../../../support/deferred.ts";
 import type { Organization } from "../../../support/simulated-atlas/organization.ts";
 import type { SimulatedAtlasOptions } from "../../../support/simulated-atlas/simulated-atlas.ts";
 import { SimulatedClock } from "../../../support/simulated-clock.ts";
-import { bounds, rejection } from "../client-fixture.ts";
+import { bounds, rejection } from "../client/client-fixture.ts";
 import {
   member as access,
   ada,

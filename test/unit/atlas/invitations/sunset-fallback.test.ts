@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import type { Auth } from "../../../../provider/atlas/auth.ts";
+import type { Auth } from "../../../../provider/atlas/client/auth.ts";
 import { DigestAuth } from "../../../../provider/atlas/credentials/digest-auth.ts";
 import { StaleObservationError } from "../../../../provider/atlas/invitations/error-meaning.ts";
 import type { Person } from "../../../../provider/atlas/invitations/invitations-api.ts";
 import { MemberDirectory } from "../../../../provider/atlas/invitations/member-directory.ts";
 import { SunsetFallback } from "../../../../provider/atlas/invitations/sunset-fallback.ts";
-import { bounds, rejection } from "../client-fixture.ts";
+import { bounds, rejection } from "../client/client-fixture.ts";
 import { ada, invitationsApiOf, invitationsFixture, member, noRecheck } from "./invitations-fixture.ts";
 
 const { roles } = member;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { bounds } from "../client-fixture.ts";
+import { bounds } from "../client/client-fixture.ts";
 import { ada, invitationsFixture, member } from "./invitations-fixture.ts";
 
 // The requests of this API act on members as well. Longer waits are tested with the lifecycle.

@@ -6,7 +6,7 @@ import type {
   SimulatedAtlas,
   SimulatedAtlasOptions,
 } from "../../../support/simulated-atlas/simulated-atlas.ts";
-import { bounds, rejection } from "../client-fixture.ts";
+import { bounds, rejection } from "../client/client-fixture.ts";
 import {
   ada,
   full,

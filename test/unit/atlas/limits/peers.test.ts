@@ -144,33 +144,37 @@ test("the first announcement removes the files of processes that were killed, wh
   expect(await fixture.files()).toHaveLength(1);
 });
 
-test("the announcement of another process ends when the process exits or is killed", async () => {
-  await using fixture = await peersFixture();
-  const { parent, folder } = fixture;
-  const [peers] = fixture.all;
-  const source = join(import.meta.dirname, "../../../../provider/atlas/limits/peers.ts");
-  await copyFile(source, join(parent, "peers.ts"));
-  await writeFile(join(parent, "package.json"), '{"type":"module"}');
-  const program = `
+// Node.js runs programs in TypeScript since 22.18.
+test.skipIf(!process.features.typescript)(
+  "the announcement of another process ends when the process exits or is killed",
+  async () => {
+    await using fixture = await peersFixture();
+    const { parent, folder } = fixture;
+    const [peers] = fixture.all;
+    const source = join(import.meta.dirname, "../../../../provider/atlas/limits/peers.ts");
+    await copyFile(source, join(parent, "peers.ts"));
+    await writeFile(join(parent, "package.json"), '{"type":"module"}');
+    const program = `
     import { Peers } from "./peers.ts";
     new Peers(${JSON.stringify(folder)}).announce("topic");
     console.log("announced");
     process.stdin.on("end", () => process.exit()).resume();`;
-  await writeFile(join(parent, "program.ts"), program);
-  const start = async () => {
-    const child = spawn(process.execPath, [join(parent, "program.ts")]);
-    await once(child.stdout, "data");
-    return child;
-  };
-  const [killed, exiting] = [await start(), await start()];
-  expect(peers.others("topic")).toBe(2);
+    await writeFile(join(parent, "program.ts"), program);
+    const start = async () => {
+      const child = spawn(process.execPath, [join(parent, "program.ts")]);
+      await once(child.stdout, "data");
+      return child;
+    };
+    const [killed, exiting] = [await start(), await start()];
+    expect(peers.others("topic")).toBe(2);
 
-  killed.kill("SIGKILL");
-  await once(killed, "exit");
-  expect(peers.others("topic")).toBe(1);
-  expect(await fixture.files()).toHaveLength(1);
+    killed.kill("SIGKILL");
+    await once(killed, "exit");
+    expect(peers.others("topic")).toBe(1);
+    expect(await fixture.files()).toHaveLength(1);
 
-  exiting.stdin.end();
-  await once(exiting, "exit");
-  expect(await fixture.files()).toEqual([]);
-});
+    exiting.stdin.end();
+    await once(exiting, "exit");
+    expect(await fixture.files()).toEqual([]);
+  },
+);

@@ -13,10 +13,8 @@ const usersOf = (orgId: string) => `/api/atlas/v2/orgs/${orgId}/users`;
 const read = (path: string, subject = path): LimitedRequest => ({ path, subject });
 const invite = (subject: string, path = invitesOf("a")): LimitedRequest => ({ path, subject, invites: true });
 const usersRequest = read(usersOf("a"), "the list");
-const headers = (limit?: unknown, left?: unknown) => ({
-  status: 200,
-  headers: { "ratelimit-limit": limit, "ratelimit-remaining": left } as Record<string, string>,
-});
+const headers = (limit?: unknown, left?: unknown) =>
+  ({ "ratelimit-limit": limit, "ratelimit-remaining": left }) as Record<string, string>;
 
 /** Limits, and when requests passed them, in seconds. */
 function limiterFixture(options?: RequestQueueOptions, clock = new SimulatedClock()) {

@@ -2,9 +2,9 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import dns from "node:dns";
 import net, { Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Transport } from "../../../provider/atlas/transport.ts";
-import { deferred } from "../../support/deferred.ts";
-import { ForwardProxy } from "../../support/simulated-atlas/forward-proxy.ts";
+import { Transport } from "../../../../provider/atlas/client/transport.ts";
+import { deferred } from "../../../support/deferred.ts";
+import { ForwardProxy } from "../../../support/simulated-atlas/forward-proxy.ts";
 import { rejection } from "./client-fixture.ts";
 import { failureAt, get, silentServer, target, transportFixture, unusedHost } from "./transport-fixture.ts";
 

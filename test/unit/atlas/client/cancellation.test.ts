@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { systemClock } from "../../../provider/atlas/clock.ts";
+import { systemClock } from "../../../../provider/atlas/clock.ts";
 import { rejection, requestFixture } from "./client-fixture.ts";
 
 /** `requestFixture` with a run that can be cancelled. */

@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { createServer as createTlsServer } from "node:tls";
 import { inspect, promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Transport } from "../../../provider/atlas/transport.ts";
-import { ForwardProxy, type ForwardProxyOptions } from "../../support/simulated-atlas/forward-proxy.ts";
-import { SimulatedAtlas } from "../../support/simulated-atlas/simulated-atlas.ts";
-import { createTlsIdentity } from "../../support/simulated-atlas/tls-identity.ts";
+import { Transport } from "../../../../provider/atlas/client/transport.ts";
+import { ForwardProxy, type ForwardProxyOptions } from "../../../support/simulated-atlas/forward-proxy.ts";
+import { SimulatedAtlas } from "../../../support/simulated-atlas/simulated-atlas.ts";
+import { createTlsIdentity } from "../../../support/simulated-atlas/tls-identity.ts";
 import { rejection } from "./client-fixture.ts";
 import { failureAt, get, listening, silentServer, unusedHost } from "./transport-fixture.ts";
 
@@ -103,7 +103,7 @@ test("a certificate that is not trusted is an error with the reason", async () =
 /** Runs a program with the transport in a process, as Node.js reads some variables only when it starts. */
 async function processFixture() {
   const folder = await mkdtemp(join(tmpdir(), "transport-"));
-  const repository = join(import.meta.dirname, "../../..");
+  const repository = join(import.meta.dirname, "../../../..");
   await symlink(join(repository, "node_modules"), join(folder, "node_modules"));
   await cp(join(repository, "provider/atlas"), folder, { recursive: true });
   await writeFile(join(folder, "package.json"), '{"type":"module"}');
@@ -113,7 +113,7 @@ async function processFixture() {
     return (await promisify(execFile)(process.execPath, command, { env })).stdout.trim();
   };
   const send = `
-    import { Transport } from "./transport.ts";
+    import { Transport } from "./client/transport.ts";
     const print = ({ status, message }) => console.log(status ?? message);
     const transport = new Transport({ baseUrl: process.argv[2] });
     await transport.send({ method: "GET", target: "/", headers: {} }).then(print, print);
@@ -133,15 +133,18 @@ const trustAll = { NODE_TLS_REJECT_UNAUTHORIZED: "0" };
 type Environment = (ca: { NODE_EXTRA_CA_CERTS: string }, proxy: string) => Record<string, string>;
 const withHttpsProxy: Environment = (ca, proxy) => ({ ...ca, HTTPS_PROXY: proxy });
 
-test.each<[string, RegExp, proxied: boolean, Environment, host?: string]>([
-  ["NODE_EXTRA_CA_CERTS adds a certificate authority", /^401$/, false, (ca) => ca],
-  ["NODE_TLS_REJECT_UNAUTHORIZED trusts no server", untrusted, false, () => trustAll],
-  ["nor one behind a proxy", untrusted, true, (_, proxy) => ({ ...trustAll, HTTPS_PROXY: proxy })],
-  ["a proxy for http is not used", /^401$/, false, (ca, proxy) => ({ ...ca, HTTP_PROXY: proxy })],
-  ["a proxy for https is used", /^401$/, true, withHttpsProxy, "cloud.mongodb.com"],
-  ["NO_PROXY", /^401$/, false, (ca, proxy) => ({ ...ca, HTTPS_PROXY: proxy, NO_PROXY: "127.0.0.1" })],
-  ["a certificate for another name", untrusted, true, withHttpsProxy, "atlas.example.com"],
-])("over TLS: %s", async (_, expected, proxied, environmentOf, name) => {
+// Node.js runs programs in TypeScript since 22.18.
+test
+  .skipIf(!process.features.typescript)
+  .each<[string, RegExp, proxied: boolean, Environment, host?: string]>([
+    ["NODE_EXTRA_CA_CERTS adds a certificate authority", /^401$/, false, (ca) => ca],
+    ["NODE_TLS_REJECT_UNAUTHORIZED trusts no server", untrusted, false, () => trustAll],
+    ["nor one behind a proxy", untrusted, true, (_, proxy) => ({ ...trustAll, HTTPS_PROXY: proxy })],
+    ["a proxy for http is not used", /^401$/, false, (ca, proxy) => ({ ...ca, HTTP_PROXY: proxy })],
+    ["a proxy for https is used", /^401$/, true, withHttpsProxy, "cloud.mongodb.com"],
+    ["NO_PROXY", /^401$/, false, (ca, proxy) => ({ ...ca, HTTPS_PROXY: proxy, NO_PROXY: "127.0.0.1" })],
+    ["a certificate for another name", untrusted, true, withHttpsProxy, "atlas.example.com"],
+  ])("over TLS: %s", async (_, expected, proxied, environmentOf, name) => {
   await using processes = await processFixture();
   await using atlas = await SimulatedAtlas.start({ tls: true });
   const { host } = new URL(atlas.url);
@@ -155,23 +158,26 @@ test.each<[string, RegExp, proxied: boolean, Environment, host?: string]>([
   expect(atlas.requests).toHaveLength(expected === untrusted ? 0 : 1);
 });
 
-test("over TLS: NODE_TLS_REJECT_UNAUTHORIZED, by which Node.js trusts all servers, trusts no proxy", async () => {
-  await using processes = await processFixture();
-  await using atlas = await SimulatedAtlas.start();
-  await using proxy = await ForwardProxy.start();
-  const { port } = new URL(proxy.url);
-  const { remove, ...identity } = await createTlsIdentity();
-  const tlsServer = createTlsServer(identity, (socket) => {
-    socket.pipe(net.connect(Number(port), "127.0.0.1")).pipe(socket);
-  });
-  await using tlsProxy = await listening(tlsServer);
-  await using tlsAtlas = await SimulatedAtlas.start({ tls: true });
-  const send = (env: Record<string, string>) =>
-    processes.send(atlas.url, { ...env, HTTP_PROXY: `https://${tlsProxy.host}` });
+test.skipIf(!process.features.typescript)(
+  "over TLS: NODE_TLS_REJECT_UNAUTHORIZED, by which Node.js trusts all servers, trusts no proxy",
+  async () => {
+    await using processes = await processFixture();
+    await using atlas = await SimulatedAtlas.start();
+    await using proxy = await ForwardProxy.start();
+    const { port } = new URL(proxy.url);
+    const { remove, ...identity } = await createTlsIdentity();
+    const tlsServer = createTlsServer(identity, (socket) => {
+      socket.pipe(net.connect(Number(port), "127.0.0.1")).pipe(socket);
+    });
+    await using tlsProxy = await listening(tlsServer);
+    await using tlsAtlas = await SimulatedAtlas.start({ tls: true });
+    const send = (env: Record<string, string>) =>
+      processes.send(atlas.url, { ...env, HTTP_PROXY: `https://${tlsProxy.host}` });
 
-  expect(await processes.fetch(tlsAtlas.url, trustAll)).toBe("401");
-  expect(await send({ NODE_EXTRA_CA_CERTS: identity.caPath })).toBe("401");
-  expect(await send(trustAll)).toMatch(untrusted);
-  expect(proxy.log()).toHaveLength(1);
-  await remove();
-});
+    expect(await processes.fetch(tlsAtlas.url, trustAll)).toBe("401");
+    expect(await send({ NODE_EXTRA_CA_CERTS: identity.caPath })).toBe("401");
+    expect(await send(trustAll)).toMatch(untrusted);
+    expect(proxy.log()).toHaveLength(1);
+    await remove();
+  },
+);

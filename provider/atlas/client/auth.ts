@@ -1,4 +1,4 @@
-import type { Bounds } from "./bounds.ts";
+import type { Bounds } from "../bounds.ts";
 
 /** The part of a response that credentials depend on. */
 export interface ResponseHead {

@@ -1,9 +1,10 @@
 import { expect, test, vi } from "vitest";
-import { AtlasNetworkError } from "../../../provider/atlas/errors.ts";
-import type { Notice } from "../../../provider/atlas/notice.ts";
-import { parseInvitationRate, retryAfterMs } from "../../../provider/atlas/retry.ts";
-import { Transport } from "../../../provider/atlas/transport.ts";
-import type { Fault, FaultMatch } from "../../support/simulated-atlas/faults.ts";
+import { retryAfterMs } from "../../../../provider/atlas/client/retry.ts";
+import { Transport } from "../../../../provider/atlas/client/transport.ts";
+import { AtlasNetworkError } from "../../../../provider/atlas/errors.ts";
+import { parseInvitationRate } from "../../../../provider/atlas/limits/invitation-rate.ts";
+import type { Notice } from "../../../../provider/atlas/notice.ts";
+import type { Fault, FaultMatch } from "../../../support/simulated-atlas/faults.ts";
 import { rejection, requestFixture } from "./client-fixture.ts";
 
 const throttle = { status: 400, body: { errorCode: "INVITATIONS_RATE_LIMITED_IP", parameters: [10, 2] } };

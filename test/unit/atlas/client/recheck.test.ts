@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { AtlasRequest } from "../../../provider/atlas/atlas-client.ts";
-import type { Bounds } from "../../../provider/atlas/bounds.ts";
-import { RateLimiter } from "../../../provider/atlas/limits/rate-limiter.ts";
-import type { LoggedRequest } from "../../support/simulated-atlas/request-log.ts";
+import type { Bounds } from "../../../../provider/atlas/bounds.ts";
+import type { AtlasRequest } from "../../../../provider/atlas/client/atlas-client.ts";
+import { RateLimiter } from "../../../../provider/atlas/limits/rate-limiter.ts";
+import type { LoggedRequest } from "../../../support/simulated-atlas/request-log.ts";
 import { bounds, rejection, requestFixture } from "./client-fixture.ts";
 
 const isDelete = ({ method }: LoggedRequest) => method === "DELETE";

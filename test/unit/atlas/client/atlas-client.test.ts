@@ -2,10 +2,10 @@ import { inspect } from "node:util";
 import fc from "fast-check";
 import * as v from "valibot";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { AtlasApiError } from "../../../provider/atlas/errors.ts";
-import type { Notice } from "../../../provider/atlas/notice.ts";
-import { Transport } from "../../../provider/atlas/transport.ts";
-import type { Fault } from "../../support/simulated-atlas/faults.ts";
+import { Transport } from "../../../../provider/atlas/client/transport.ts";
+import { AtlasApiError } from "../../../../provider/atlas/errors.ts";
+import type { Notice } from "../../../../provider/atlas/notice.ts";
+import type { Fault } from "../../../support/simulated-atlas/faults.ts";
 import { rejection, requestFixture, source, username } from "./client-fixture.ts";
 
 afterEach(() => {

@@ -1,7 +1,7 @@
 import { EnvHttpProxyAgent, request as httpRequest } from "undici";
+import { AtlasError, AtlasNetworkError } from "../errors.ts";
+import { Semaphore } from "../limits/semaphore.ts";
 import type { RequestLine, ResponseHead } from "./auth.ts";
-import { AtlasError, AtlasNetworkError } from "./errors.ts";
-import { Semaphore } from "./limits/semaphore.ts";
 
 export interface TransportOptions {
   /** The origin of Atlas. */

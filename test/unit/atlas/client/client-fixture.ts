@@ -1,19 +1,22 @@
 import * as v from "valibot";
+import type { Bounds } from "../../../../provider/atlas/bounds.ts";
 import {
   AtlasClient,
   type AtlasClientOptions,
   type AtlasRequest,
-} from "../../../provider/atlas/atlas-client.ts";
-import type { Bounds } from "../../../provider/atlas/bounds.ts";
-import type { Clock } from "../../../provider/atlas/clock.ts";
-import { type ApiKey, DigestAuth } from "../../../provider/atlas/credentials/digest-auth.ts";
-import { ServiceAccountAuth } from "../../../provider/atlas/credentials/service-account-auth.ts";
-import { RateLimiter } from "../../../provider/atlas/limits/rate-limiter.ts";
-import type { Notice } from "../../../provider/atlas/notice.ts";
-import { Transport, type TransportOptions } from "../../../provider/atlas/transport.ts";
-import type { Stage } from "../../support/simulated-atlas/request-listeners.ts";
-import type { LoggedRequest } from "../../support/simulated-atlas/request-log.ts";
-import { SimulatedAtlas, type SimulatedAtlasOptions } from "../../support/simulated-atlas/simulated-atlas.ts";
+} from "../../../../provider/atlas/client/atlas-client.ts";
+import { Transport, type TransportOptions } from "../../../../provider/atlas/client/transport.ts";
+import type { Clock } from "../../../../provider/atlas/clock.ts";
+import { type ApiKey, DigestAuth } from "../../../../provider/atlas/credentials/digest-auth.ts";
+import { ServiceAccountAuth } from "../../../../provider/atlas/credentials/service-account-auth.ts";
+import { RateLimiter } from "../../../../provider/atlas/limits/rate-limiter.ts";
+import type { Notice } from "../../../../provider/atlas/notice.ts";
+import type { Stage } from "../../../support/simulated-atlas/request-listeners.ts";
+import type { LoggedRequest } from "../../../support/simulated-atlas/request-log.ts";
+import {
+  SimulatedAtlas,
+  type SimulatedAtlasOptions,
+} from "../../../support/simulated-atlas/simulated-atlas.ts";
 
 /** Where the client reads its credentials, for error messages. */
 export const source = "the environment (MONGODB_ATLAS_PUBLIC_KEY and MONGODB_ATLAS_PRIVATE_KEY)";

@@ -1,6 +1,10 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { type HttpRequest, Transport, type TransportOptions } from "../../../provider/atlas/transport.ts";
-import { SimulatedAtlas } from "../../support/simulated-atlas/simulated-atlas.ts";
+import {
+  type HttpRequest,
+  Transport,
+  type TransportOptions,
+} from "../../../../provider/atlas/client/transport.ts";
+import { SimulatedAtlas } from "../../../support/simulated-atlas/simulated-atlas.ts";
 import { rejection } from "./client-fixture.ts";
 
 export const target = "/api/atlas/v1.0/orgs/32b6e34b3d91647abb20e7b8/invites?pretty=true";

@@ -1,20 +1,14 @@
 import * as v from "valibot";
+import type { Bounds } from "../bounds.ts";
+import { type Clock, duration } from "../clock.ts";
+import { AtlasApiError, AtlasError, asSentence, cancelledError } from "../errors.ts";
+import { parseInvitationRate } from "../limits/invitation-rate.ts";
+import type { LimitedRequest, RateLimiter } from "../limits/rate-limiter.ts";
+import type { Notify } from "../notice.ts";
 import type { Auth } from "./auth.ts";
-import type { Bounds } from "./bounds.ts";
-import { type Clock, duration } from "./clock.ts";
 import { hintFor } from "./error-hints.ts";
-import { AtlasApiError, AtlasError, asSentence, cancelledError } from "./errors.ts";
-import type { LimitedRequest, RateLimiter } from "./limits/rate-limiter.ts";
-import type { Notify } from "./notice.ts";
 import { type ApiFailure, describeBody, parseFailure, parseJson } from "./response-body.ts";
-import {
-  classifyFailure,
-  parseInvitationRate,
-  RECHECK_DELAY_MS,
-  RETRY_POLICIES,
-  retryAfterMs,
-  retryDelayMs,
-} from "./retry.ts";
+import { classifyFailure, RECHECK_DELAY_MS, RETRY_POLICIES, retryAfterMs, retryDelayMs } from "./retry.ts";
 import type { HttpResponse, Transport } from "./transport.ts";
 
 export interface AtlasClientOptions {
@@ -133,7 +127,7 @@ export class AtlasClient {
       await this.#recheckIfOld(request, observation, request.bounds);
       const response = await this.#authenticateAndSend(request, observation);
       outcome = response.status;
-      rateLimiter.updateFromHeaders(request, response);
+      rateLimiter.updateFromHeaders(request, response.headers);
       if (response.status < 300) return { response };
       const failure = parseFailure(response.text);
       return { response, failure, error: this.#apiError(request, response, failure) };
