@@ -6,6 +6,7 @@ import { normalizeAccess, type PartialAccess } from "./access.ts";
 import { isNotOwner, unlessUnknown } from "./error-meaning.ts";
 import type { InvitationsApi, Invitee, Listing, PeopleList, PeopleLists, Person } from "./invitations-api.ts";
 import { AtlasId, parseListing } from "./listing.ts";
+import { OrgCollection } from "./org-collection.ts";
 
 /** The two API versions with an endpoint for invitations: v1.0 (the documented legacy API), and v2 at 2023-01-01. */
 export const INVITES_API_VERSIONS = {
@@ -16,8 +17,7 @@ export const INVITES_API_VERSIONS = {
 /** `/orgs/{orgId}/invites`, of v1.0 or v2. It lists pending invitations only, and cannot change or remove a member. */
 export class InvitesEndpoint implements InvitationsApi {
   readonly #client: AtlasClient;
-  readonly #root: string;
-  readonly #mediaType: string;
+  readonly #collection: OrgCollection;
   readonly #now: () => number;
   readonly #lists: PeopleLists;
   /** By organization, the error with which Atlas rejected the list of invitations to credentials that may only read. */
@@ -34,8 +34,7 @@ export class InvitesEndpoint implements InvitationsApi {
     now: () => number,
   ) {
     this.#client = client;
-    this.#root = root;
-    this.#mediaType = mediaType;
+    this.#collection = new OrgCollection(root, "invites", mediaType);
     this.#now = now;
     this.#lists = { invitations: (orgId, bounds) => this.listOrgInvites(orgId, bounds), users: listUsers };
   }
@@ -50,7 +49,7 @@ export class InvitesEndpoint implements InvitationsApi {
    */
   async listOrgInvites(orgId: string, bounds: Bounds): Promise<Listing> {
     try {
-      const request = this.#request("GET", orgId, "the list of invitations", bounds);
+      const request = this.#collection.request("GET", orgId, "the list of invitations", bounds);
       const entries = await this.#client.fetch(request, v.array(v.unknown()));
       this.#notOwner.delete(orgId);
       return parseListing(entries, Invitation, (invitation) => this.#personOf(invitation));
@@ -74,7 +73,7 @@ export class InvitesEndpoint implements InvitationsApi {
       ...(teamIds?.length && { teamIds }),
       ...(groupRoleAssignments?.length && { groupRoleAssignments }),
     };
-    const request = this.#requestAbout(username, "POST", orgId, bounds);
+    const request = this.#collection.requestAbout(username, "POST", orgId, bounds);
     return this.#personOf(await this.#client.fetch({ ...request, body, invites: true, recheck }, Invitation));
   }
 
@@ -103,31 +102,11 @@ export class InvitesEndpoint implements InvitationsApi {
     { username, invitationId }: Invitee,
     bounds: Bounds,
   ): AtlasRequest | undefined {
-    if (invitationId) return this.#requestAbout(username, method, orgId, bounds, `/${invitationId}`);
+    if (invitationId)
+      return this.#collection.requestAbout(username, method, orgId, bounds, `/${invitationId}`);
     const notOwner = this.#notOwner.get(orgId);
     if (notOwner) throw notOwner;
     return undefined;
-  }
-
-  #requestAbout(
-    username: string,
-    method: AtlasRequest["method"],
-    orgId: string,
-    bounds: Bounds,
-    rest?: string,
-  ): AtlasRequest {
-    return { ...this.#request(method, orgId, username, bounds, rest), person: { orgId, username } };
-  }
-
-  #request(
-    method: AtlasRequest["method"],
-    orgId: string,
-    subject: string,
-    bounds: Bounds,
-    rest = "",
-  ): AtlasRequest {
-    const path = `${this.#root}/${orgId}/invites${rest}`;
-    return { method, path, mediaType: this.#mediaType, subject, bounds };
   }
 
   #personOf(invitation: v.InferOutput<typeof Invitation>): Person {

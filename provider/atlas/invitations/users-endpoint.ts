@@ -12,8 +12,9 @@ import {
   type Person,
 } from "./invitations-api.ts";
 import { AtlasId, parseListing } from "./listing.ts";
+import { OrgCollection } from "./org-collection.ts";
 
-const MEDIA_TYPE = "application/vnd.atlas.2025-02-19+json";
+const USERS = new OrgCollection("/api/atlas/v2/orgs", "users", "application/vnd.atlas.2025-02-19+json");
 // The maximum (documented).
 const ITEMS_PER_PAGE = 500;
 const MAX_STARTS = 3;
@@ -56,7 +57,7 @@ export class UsersEndpoint implements MembersApi {
         // Atlas hides expired and rejected people unless the query names these statuses (documented).
         ...MEMBERSHIP_STATUSES.map((status) => ["orgMembershipStatuses", status] as [string, string]),
       ]);
-      const request = this.#request("GET", orgId, "the list of users", bounds, `?${query}`);
+      const request = USERS.request("GET", orgId, "the list of users", bounds, `?${query}`);
       const page = await this.#client.fetch(request, Page);
       total ??= page.totalCount;
       const overlap = entries.length - (pageNum - 1) * itemsPerPage;
@@ -76,7 +77,7 @@ export class UsersEndpoint implements MembersApi {
     bounds: Bounds,
   ): Promise<Person> {
     const body = { username, ...bodyOf(access, []) };
-    const request = this.#requestAbout(username, "POST", orgId, bounds);
+    const request = USERS.requestAbout(username, "POST", orgId, bounds);
     return personOf(await this.#client.fetch({ ...request, body, invites: true, recheck }, OrgUser));
   }
 
@@ -154,28 +155,7 @@ export class UsersEndpoint implements MembersApi {
     { username, userId }: Invitee,
     bounds: Bounds,
   ): AtlasRequest {
-    return this.#requestAbout(username, method, orgId, bounds, `/${userId}`);
-  }
-
-  #requestAbout(
-    username: string,
-    method: AtlasRequest["method"],
-    orgId: string,
-    bounds: Bounds,
-    rest?: string,
-  ): AtlasRequest {
-    return { ...this.#request(method, orgId, username, bounds, rest), person: { orgId, username } };
-  }
-
-  #request(
-    method: AtlasRequest["method"],
-    orgId: string,
-    subject: string,
-    bounds: Bounds,
-    rest = "",
-  ): AtlasRequest {
-    const path = `/api/atlas/v2/orgs/${orgId}/users${rest}`;
-    return { method, path, mediaType: MEDIA_TYPE, subject, bounds };
+    return USERS.requestAbout(username, method, orgId, bounds, `/${userId}`);
   }
 }
 

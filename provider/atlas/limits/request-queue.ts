@@ -71,7 +71,7 @@ export class RequestQueue {
     return this.#isDraining;
   }
 
-  /** Blocks all requests for so long. `reason` completes the notice "… waits for {reason}". */
+  /** Blocks all requests for so long. `reason` completes the notice "Waiting for {reason}: …". */
   blockFor(durationMs: number, reason: string): void {
     this.#blockedUntil = Math.max(this.#blockedUntil, this.#clock.monotonic() + durationMs);
     this.#reason = reason;
