@@ -1,8 +1,4 @@
-/** The person whom a notice is about. */
-export interface Subject {
-  orgId: string;
-  username: string;
-}
+import type { Subject } from "./subject.ts";
 
 /** Something that the user should know although no operation failed. */
 export interface Notice {

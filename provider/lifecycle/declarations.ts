@@ -1,3 +1,4 @@
+import { addressKey } from "../atlas/subject.ts";
 import type { OrgInvitationInputs } from "./org-invitation-state.ts";
 
 /** The address of a person, and Atlas's ids where they are known. */
@@ -74,11 +75,6 @@ export class Declarations {
   isDeclaredElsewhere(person: PersonIdentity): boolean {
     return (this.#exchange?.others(addressKey(person)) ?? 0) > 0;
   }
-}
-
-/** Identifies a person by organization and address. */
-export function addressKey({ orgId, username }: PersonIdentity): string {
-  return `${orgId} ${username.toLowerCase()}`;
 }
 
 function identityKeys(person: PersonIdentity): string[] {

@@ -9,9 +9,10 @@ import {
 import type { InvitationsApi, MembersApi, Person } from "../atlas/invitations/invitations-api.ts";
 import type { MemberDirectory } from "../atlas/invitations/member-directory.ts";
 import type { Notify } from "../atlas/notice.ts";
+import { addressKey } from "../atlas/subject.ts";
 import { describeMissing, needsRequest } from "./access-change.ts";
 import { AccessWriter } from "./access-writer.ts";
-import { addressKey, type Declarations, type PersonIdentity } from "./declarations.ts";
+import type { Declarations, PersonIdentity } from "./declarations.ts";
 import { handoverOf } from "./handover.ts";
 import { IncompleteCreateError, LifecycleError, RefusedError } from "./lifecycle-error.ts";
 import { adoption, LIFECYCLE, type LifecycleRow, lifecycleRow, refusal } from "./membership.ts";

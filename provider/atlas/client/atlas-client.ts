@@ -8,7 +8,14 @@ import type { Notify } from "../notice.ts";
 import type { Auth } from "./auth.ts";
 import { hintFor } from "./error-hints.ts";
 import { type ApiFailure, describeBody, parseFailure, parseJson } from "./response-body.ts";
-import { classifyFailure, RECHECK_DELAY_MS, RETRY_POLICIES, retryAfterMs, retryDelayMs } from "./retry.ts";
+import {
+  classifyFailure,
+  type FailureKind,
+  RECHECK_DELAY_MS,
+  RETRY_POLICIES,
+  retryAfterMs,
+  retryDelayMs,
+} from "./retry.ts";
 import type { HttpResponse, Transport } from "./transport.ts";
 
 export interface AtlasClientOptions {
@@ -106,10 +113,11 @@ export class AtlasClient {
       if (!("error" in attempt)) return attempt.response;
       // The recheck has retried its own requests.
       if (observation.recheckFailed) throw attempt.error;
-      const { retry, maxAttempts } = RETRY_POLICIES[classifyFailure(attempt.error)];
+      const kind = classifyFailure(attempt.error);
+      const { retry, maxAttempts } = RETRY_POLICIES[kind];
       // An attempt that Atlas's limits delayed does not count.
       if (maxAttempts) countedAttempts += 1;
-      await this.#waitForRetry(request, { ...attempt, attempts, countedAttempts });
+      await this.#waitForRetry(request, { ...attempt, kind, attempts, countedAttempts });
       observation.mayBeDone = retry === "afterRecheck";
     }
   }
@@ -134,8 +142,10 @@ export class AtlasClient {
     } catch (error) {
       return { error };
     } finally {
-      const text = `${method} ${path} ${outcome} ${Math.round(clock.monotonic() - startedAt)} ms, attempt ${attempts}`;
-      if (debug) notify({ severity: "debug", text });
+      if (debug) {
+        const tookMs = Math.round(clock.monotonic() - startedAt);
+        notify({ severity: "debug", text: `${method} ${path} ${outcome} ${tookMs} ms, attempt ${attempts}` });
+      }
     }
   }
 
@@ -178,11 +188,10 @@ export class AtlasClient {
   /** Waits before the next attempt, as the retry policy requires. Throws if the request must not be sent again. */
   async #waitForRetry(
     request: AtlasRequest,
-    { error, response, failure, attempts, countedAttempts }: FailedAttempt & Attempts,
+    { error, response, failure, kind, attempts, countedAttempts }: FailedAttempt & Attempts,
   ): Promise<void> {
     const { rateLimiter, clock, notify } = this.#options;
     const { deadline, signal } = request.bounds;
-    const kind = classifyFailure(error);
     const { retry, maxAttempts, wait } = RETRY_POLICIES[kind];
     const mayBeSentTwice = retry === "afterRecheck" && request.method === "POST" && !request.recheck;
     if (retry === "never" || mayBeSentTwice) throw error;
@@ -248,6 +257,7 @@ interface FailedAttempt {
 }
 
 interface Attempts {
+  kind: FailureKind;
   attempts: number;
   /** The attempts that count towards `RetryPolicy.maxAttempts`. */
   countedAttempts: number;

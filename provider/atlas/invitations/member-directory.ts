@@ -3,6 +3,7 @@ import type { Recheck } from "../client/atlas-client.ts";
 import type { Clock } from "../clock.ts";
 import { AtlasError } from "../errors.ts";
 import type { Notify } from "../notice.ts";
+import { addressKey, type Subject } from "../subject.ts";
 import { StaleObservationError } from "./error-meaning.ts";
 import {
   type InvitationsApi,
@@ -70,7 +71,7 @@ export class MemberDirectory {
    * @throws AtlasError "unknownPerson" where a list, or the entry about the person, cannot be read.
    */
   find(query: PersonQuery, bounds: Bounds, options: FindOptions = {}): Promise<Person | undefined> {
-    const since = this.#invalidated.get(keyOf(query)) ?? 0;
+    const since = this.#invalidated.get(addressKey(query)) ?? 0;
     const found = this.#api.lookUp(async ({ invitations, users }) => {
       const lists = invitations ? [invitations, users] : [users];
       if (options.trust) {
@@ -93,8 +94,8 @@ export class MemberDirectory {
   }
 
   /** Lists that were requested before now are no longer used for this person. */
-  invalidate(query: Pick<PersonQuery, "orgId" | "username">): void {
-    this.#invalidated.set(keyOf(query), ++this.#order);
+  invalidate(query: Subject): void {
+    this.#invalidated.set(addressKey(query), ++this.#order);
   }
 
   /** A recheck that throws a `StaleObservationError` when the person is pending or a member. */
@@ -222,10 +223,6 @@ function isEnded({ orgMembershipStatus }: Person): boolean {
 /** The properties by which an entry names the person. */
 type Identified = UnusableId & Pick<Person, "invitationId" | "userId">;
 type UnusableId = Pick<UnusableEntry, "username" | "id">;
-
-function keyOf({ orgId, username }: Pick<PersonQuery, "orgId" | "username">): string {
-  return `${orgId} ${username.toLowerCase()}`;
-}
 
 function matches({ username, id, invitationId, userId }: Identified, query: PersonQuery): boolean {
   if (username && [query.username.toLowerCase(), query.knownAs].includes(username)) return true;

@@ -1,6 +1,7 @@
 import { type Clock, duration } from "../clock.ts";
 import { AtlasError, cancelledError } from "../errors.ts";
-import type { Notify, Subject } from "../notice.ts";
+import type { Notify } from "../notice.ts";
+import type { Subject } from "../subject.ts";
 import type { Peers } from "./peers.ts";
 
 /** A rate that several queues share, such as those of other processes of this machine, under one topic. */
